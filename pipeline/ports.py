@@ -1,0 +1,118 @@
+"""What the stages need from the world, in the stages' words. One contract suite tests every implementation of a port.
+
+An implementation may be used by one thread at a time unless its port says otherwise. All of them translate their driver's
+errors once: ``ServiceUnavailable`` or ``Throttled`` for what may pass, ``BadDocument`` for what never will.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.model import Engine, Mention, Page, PageImage, ReadEvent, Sound
+
+
+class Reader(Protocol):
+    """Turns a file into pages of text, or into images and sound that an engine must read."""
+
+    @property
+    def engine(self) -> Engine:
+        """Name and version of the reader, for fingerprints."""
+
+    def read(self, path: Path, name: str) -> Iterator[ReadEvent]:
+        """Yield one ``DocumentInfo``, then pages in order (``Page``, ``PageImage`` or ``Sound``) and attachments.
+
+        Args:
+            path: the file; its format is decided by its content.
+            name: the file's name as submitted; a hint only.
+
+        Raises:
+            BadDocument: the file cannot be read; ``code`` says why.
+        """
+
+
+class OcrEngine(Protocol):
+    """Reads the text of a page's image."""
+
+    @property
+    def engine(self) -> Engine:
+        """Name, version and options, for fingerprints."""
+
+    def recognize(self, image: PageImage) -> Page:
+        """The page's text in reading order, with words, boxes and confidence.
+
+        Raises:
+            ServiceUnavailable: the engine cannot be reached; an outage never looks like an empty page.
+        """
+
+
+class SpeechEngine(Protocol):
+    """Turns a recording into text."""
+
+    @property
+    def engine(self) -> Engine:
+        """Name, version and options, for fingerprints."""
+
+    def transcribe(self, sound: Sound) -> tuple[Page, str]:
+        """One page with a segment for each stretch of speech (text "" for silence), and the language (ISO 639-1, "" unknown)."""
+
+
+class Tokenizer(Protocol):
+    """Counts tokens the way the embedder does."""
+
+    def token_spans(self, text: str) -> list[tuple[int, int]]:
+        """Start and end of each token in ``text``, in order, without the special ones."""
+
+
+class Embedder(Tokenizer, Protocol):
+    """Turns text into vectors."""
+
+    @property
+    def engine(self) -> Engine:
+        """Name, version and options, for fingerprints."""
+
+    @property
+    def dimension(self) -> int:
+        """Length of a vector."""
+
+    @property
+    def max_tokens(self) -> int:
+        """Tokens that the model reads, special ones not counted; the rest of a longer text is not seen."""
+
+    def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """float32, shape (len(texts), dimension), rows L2-normalised."""
+
+
+class MentionFinder(Protocol):
+    """Finds names in text."""
+
+    @property
+    def engine(self) -> Engine:
+        """Name, version and options, for fingerprints."""
+
+    def find(self, text: str) -> list[Mention]:
+        """Mentions ordered by start, not overlapping; offsets into ``text``, of any length."""
+
+
+class BlobStore(Protocol):
+    """Keeps files by key. Thread-safe."""
+
+    def put(self, key: str, source: Path) -> None:
+        """Store the content of ``source`` under ``key``; whole or not at all.
+
+        Raises:
+            ServiceUnavailable: the store cannot be reached or is full.
+        """
+
+    def local(self, key: str) -> AbstractContextManager[Path]:
+        """A path that can be read while the context lasts.
+
+        Raises:
+            BadDocument: nothing is stored under ``key`` (code ``file_missing``).
+        """
+
+    def delete(self, key: str) -> None:
+        """Remove the file; nothing happens if it is not there."""

@@ -1,0 +1,35 @@
+"""The table of queues: which task runs where, in what pool, how many at once. Everything else is derived from it."""
+
+from dataclasses import dataclass
+
+from pipeline.status import Step
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerType:
+    """One kind of worker: its queue, its tasks, its pool and how many tasks it runs at once."""
+
+    name: str
+    tasks: tuple[str, ...]
+    pool: str
+    concurrency: int
+
+
+# Downstream first: a worker that serves several queues finishes documents before it starts new ones.
+WORKER_TYPES = (
+    WorkerType("graph", (Step.BUILD_RELATIONSHIPS,), "prefork", 4),
+    WorkerType("entity", (Step.EXTRACT_ENTITIES, Step.RESOLVE_ENTITIES), "prefork", 2),
+    WorkerType("text", (Step.CREATE_DOCUMENT_NODE, Step.PROCESS_CHUNKING), "prefork", 4),
+    WorkerType("ocr", (Step.PROCESS_OCR,), "prefork", 2),
+    WorkerType("default", (), "prefork", 1),
+)
+
+
+def queue_of(task: str) -> str:
+    """The queue that a task goes to; ``default`` for a task that no worker type names."""
+    return next((w.name for w in WORKER_TYPES if task in w.tasks), "default")
+
+
+def task_routes() -> dict[str, dict[str, str]]:
+    """Celery's ``task_routes``."""
+    return {str(task): {"queue": w.name} for w in WORKER_TYPES for task in w.tasks}

