@@ -151,3 +151,79 @@ class Engine(NamedTuple):
     name: str
     version: str
     options: str = ""
+
+
+class GraphChunk(NamedTuple):
+    """A chunk as the graph holds it."""
+
+    id: str
+    index: int
+    start: int
+    end: int
+    heading: str
+
+
+class GraphEntity(NamedTuple):
+    """A canonical entity as the graph holds it; counts are over the whole project."""
+
+    id: str
+    name: str
+    type: EntityType
+    mentions: int
+    documents: int
+
+
+class GraphMention(NamedTuple):
+    """How often a chunk names an entity, and the highest confidence (0 to 1)."""
+
+    chunk_id: str
+    entity_id: str
+    count: int
+    confidence: float
+
+
+class GraphRelation(NamedTuple):
+    """Two entities that stand together; ``weight`` counts passages, ``documents`` documents, over the whole project."""
+
+    subject: str
+    object: str
+    weight: int
+    documents: int
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentNode:
+    """A document as the graph holds it."""
+
+    id: str
+    project: str
+    file_name: str
+    source_path: str
+    media_type: str
+    language: str
+    category: str
+    parent_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentGraph:
+    """A document's whole part of the graph. Entities and relations are the ones that it touches."""
+
+    document: DocumentNode
+    chunks: tuple[GraphChunk, ...]
+    entities: tuple[GraphEntity, ...]
+    mentions: tuple[GraphMention, ...]
+    relations: tuple[GraphRelation, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class EntityGraph:
+    """Entities that changed because names were linked or parted: all that the graph must say of them.
+
+    ``gone`` are ids that no longer stand for an entity of their own; ``mentions`` and ``relations`` are complete for ``entities``.
+    """
+
+    gone: tuple[str, ...]
+    entities: tuple[GraphEntity, ...]
+    mentions: tuple[GraphMention, ...]
+    relations: tuple[GraphRelation, ...]

@@ -12,7 +12,18 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.model import Engine, Mention, Page, PageImage, ReadEvent, Sound
+from pipeline.model import (
+    DocumentGraph,
+    DocumentId,
+    DocumentNode,
+    Engine,
+    EntityGraph,
+    Mention,
+    Page,
+    PageImage,
+    ReadEvent,
+    Sound,
+)
 
 
 class Reader(Protocol):
@@ -116,3 +127,32 @@ class BlobStore(Protocol):
 
     def delete(self, key: str) -> None:
         """Remove the file; nothing happens if it is not there."""
+
+
+class GraphStore(Protocol):
+    """Holds what can be rebuilt from the database at any time. Writes are idempotent; callers write one project at a time."""
+
+    def prepare(self) -> None:
+        """Create the constraints and indexes that are missing."""
+
+    def write_node(self, node: DocumentNode) -> None:
+        """Create the document's node or set its properties."""
+
+    def write_document(self, part: DocumentGraph) -> None:
+        """Make the graph hold exactly this part of the document: chunks, their order and mentions; entities and weights are set.
+
+        Raises:
+            ServiceUnavailable: the server is away or a conflict lasted through all retries.
+        """
+
+    def write_entities(self, change: EntityGraph) -> None:
+        """Remove ``gone``; make mentions and relations of ``entities`` exactly these (chunks not in the graph are passed over)."""
+
+    def delete_document(self, document_id: DocumentId) -> None:
+        """Remove the document's node and chunks with their mentions; entities stay (see ``write_entities``)."""
+
+    def counts(self, project: str) -> dict[str, int]:
+        """Nodes by label and relationships by type, for summaries and checks."""
+
+    def close(self) -> None:
+        """Give back connections."""
