@@ -153,7 +153,8 @@ class Engine(NamedTuple):
     options: str = ""
 
 
-class GraphChunk(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class GraphChunk:
     """A chunk as the graph holds it."""
 
     id: str
@@ -173,7 +174,8 @@ class GraphEntity(NamedTuple):
     documents: int
 
 
-class GraphMention(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class GraphMention:
     """How often a chunk names an entity, and the highest confidence (0 to 1)."""
 
     chunk_id: str
