@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple, NewType
 
+from pipeline.status import Step
+
 DocumentId = NewType("DocumentId", str)
 EntityId = NewType("EntityId", str)
 
@@ -229,3 +231,119 @@ class EntityGraph:
     entities: tuple[GraphEntity, ...]
     mentions: tuple[GraphMention, ...]
     relations: tuple[GraphRelation, ...]
+
+
+class Lease(NamedTuple):
+    """The right to commit one step of one document; refused once a newer token was given."""
+
+    document_id: DocumentId
+    step: Step
+    token: int
+
+
+class Verdict(StrEnum):
+    """What the database answers to a request for a lease."""
+
+    RUN = "run"
+    DONE = "done"  # pass on to the next step
+    TAKEN = "taken"  # another worker is at it
+    EARLY = "early"  # an earlier step is missing
+    GONE = "gone"  # deleted, ended, or not claimed
+
+
+class Due(NamedTuple):
+    """A document whose next step is to be started."""
+
+    document_id: DocumentId
+    step: Step
+
+
+class Submission(NamedTuple):
+    """A file to be queued; ``source_path`` is its name within the project."""
+
+    source_path: str
+    file_name: str
+    storage_key: str
+    size: int
+    sha256: str
+
+
+class Submitted(NamedTuple):
+    """What became of a submission: submitted, known (nothing to do), changed (new content) or retried."""
+
+    document_id: DocumentId
+    source_path: str
+    outcome: str
+
+
+class StoredFile(NamedTuple):
+    """Where a document's file lies and how it was called."""
+
+    storage_key: str
+    file_name: str
+    source_path: str
+    depth: int
+    project: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """The canonical text with its pages, and what the reader said of the file."""
+
+    text: str
+    media_type: str
+    metadata: dict[str, str]
+    pages: tuple[PageSpan, ...]
+
+
+class ResolvedMention(NamedTuple):
+    """A mention with the id of its name ("" before resolution)."""
+
+    start: int
+    end: int
+    type: EntityType
+    confidence: float
+    entity_id: str
+
+
+class NewName(NamedTuple):
+    """A name that the project did not know; its blocking keys find the names that it may be linked with."""
+
+    key: str
+    tokens: int
+    blocking_keys: tuple[str, ...]
+
+
+class NameLink(NamedTuple):
+    """Why two names (by key) are one; a weak link leads from a short form to a full one."""
+
+    left: str
+    right: str
+    strong: bool
+    reason: str
+    score: float
+
+
+class Candidates(NamedTuple):
+    """Known names that new ones must be compared with, complete up to ``arrival``."""
+
+    arrival: int
+    keys: tuple[str, ...]
+
+
+class Evidence(NamedTuple):
+    """A passage that relates two names, by id; offsets into the canonical text."""
+
+    subject: str
+    predicate: str
+    object: str
+    start: int
+    end: int
+    confidence: float
+
+
+class GraphWork(NamedTuple):
+    """What is to be written to the graph now: the document's part, and entities that changed since the last writing."""
+
+    document: DocumentGraph
+    change: EntityGraph

@@ -6,6 +6,7 @@ errors once: ``ServiceUnavailable`` or ``Throttled`` for what may pass, ``BadDoc
 
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
+from datetime import timedelta
 from pathlib import Path
 from typing import Protocol
 
@@ -13,17 +14,34 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.model import (
+    Candidates,
+    Chunk,
     DocumentGraph,
     DocumentId,
+    DocumentInfo,
     DocumentNode,
+    Due,
     Engine,
     EntityGraph,
+    Evidence,
+    GraphWork,
+    Lease,
     Mention,
+    NameLink,
+    NewName,
     Page,
     PageImage,
+    PageSpan,
     ReadEvent,
+    Reading,
+    ResolvedMention,
     Sound,
+    StoredFile,
+    Submission,
+    Submitted,
+    Verdict,
 )
+from pipeline.status import Step
 
 
 class Reader(Protocol):
@@ -156,3 +174,75 @@ class GraphStore(Protocol):
 
     def close(self) -> None:
         """Give back connections."""
+
+
+class DocumentStore(Protocol):
+    """The database of record, as the tasks see it. Thread-safe.
+
+    What saves results takes a lease, ends it, and raises ``LeaseLost`` if a newer token was given: nothing is written then.
+    Every method raises ``ServiceUnavailable`` while the database is away.
+    """
+
+    def submit(self, project: str, files: Sequence[Submission]) -> list[Submitted]:
+        """Queue files; a path that is known with the same content is left alone."""
+
+    def claim(self, limit: int, in_flight: int) -> list[Due]:
+        """Take waiting documents while fewer than ``in_flight`` are on their way; no document goes to two callers."""
+
+    def repair(self, idle: timedelta, limit: int) -> list[Due]:
+        """Documents whose lease ran out, or that stood between two steps for longer than ``idle``."""
+
+    def begin(self, document_id: DocumentId, step: Step, engine: str, worker: str) -> tuple[Verdict, Lease]:
+        """Ask for the lease on a step; it counts only with ``Verdict.RUN``."""
+
+    def renew(self, lease: Lease) -> bool:
+        """Prolong the lease; False if it is no longer ours."""
+
+    def release(self, lease: Lease) -> None:
+        """Give the lease back unused: the worker is stopping."""
+
+    def fail(self, lease: Lease, code: str, message: str, wait: timedelta | None, most_retries: int) -> bool:
+        """Give the lease back after a failure; True if the step is to be tried again after ``wait`` (None: never again)."""
+
+    def file(self, document_id: DocumentId) -> StoredFile:
+        """Where the document's file lies."""
+
+    def save_pages(
+        self, lease: Lease, info: DocumentInfo, text: str, pages: Sequence[Page], spans: Sequence[PageSpan], children: Sequence[Submission]
+    ) -> None:
+        """Commit ``process_ocr``: the canonical text, its pages, and attachments as documents of their own."""
+
+    def reading(self, document_id: DocumentId) -> Reading:
+        """The canonical text and its pages."""
+
+    def save_node(self, lease: Lease, language: str, category: str) -> None:
+        """Commit ``create_document_node``."""
+
+    def node(self, document_id: DocumentId) -> DocumentNode:
+        """The document as the graph holds it."""
+
+    def save_chunks(self, lease: Lease, chunks: Sequence[Chunk], vectors: NDArray[np.float32]) -> None:
+        """Commit ``process_chunking``; vectors of shape (len(chunks), dimension)."""
+
+    def save_mentions(self, lease: Lease, mentions: Sequence[Mention]) -> None:
+        """Commit ``extract_entities``."""
+
+    def mentions(self, document_id: DocumentId) -> list[ResolvedMention]:
+        """The document's mentions in order."""
+
+    def candidates(self, document_id: DocumentId, blocking_keys: Sequence[str]) -> Candidates:
+        """Names of the document's project that share a blocking key."""
+
+    def save_resolution(
+        self, lease: Lease, arrival: int, clusters: Sequence[tuple[str, Sequence[int]]], names: Sequence[NewName], links: Sequence[NameLink]
+    ) -> bool:
+        """Commit ``resolve_entities``: clusters as (key, numbers of mentions). False: names have arrived since, compare again."""
+
+    def save_relations(self, lease: Lease, relations: Sequence[Evidence]) -> None:
+        """Replace the document's evidence; keeps the lease."""
+
+    def graph_writing(self, document_id: DocumentId) -> AbstractContextManager[GraphWork]:
+        """The right to write the project's part of the graph, alone: what the document and changed entities look like now."""
+
+    def finish_graph(self, lease: Lease) -> None:
+        """Commit ``build_relationships``: the document has reached its end."""

@@ -1,0 +1,354 @@
+"""The database of record over a PostgreSQL URL. Every change of state is an SQL function; this file calls them."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any
+
+import numpy as np
+import psycopg
+from numpy.typing import NDArray
+from psycopg.types.json import Jsonb
+from psycopg_pool import ConnectionPool, PoolTimeout
+
+from pipeline.errors import BadDocument, LeaseLost, ServiceUnavailable
+from pipeline.model import (
+    Candidates,
+    Chunk,
+    DocumentGraph,
+    DocumentId,
+    DocumentInfo,
+    DocumentNode,
+    Due,
+    EntityGraph,
+    EntityType,
+    Evidence,
+    GraphChunk,
+    GraphEntity,
+    GraphMention,
+    GraphRelation,
+    GraphWork,
+    Lease,
+    Mention,
+    NameLink,
+    NewName,
+    Page,
+    PageSpan,
+    Reading,
+    ResolvedMention,
+    Source,
+    StoredFile,
+    Submission,
+    Submitted,
+    Verdict,
+)
+from pipeline.status import Step
+from pipeline.stores.statements import load_statements
+
+LEASE_LOST = "NL001"
+NAMES_ARRIVED = "NL003"
+CONFLICTS = ("40001", "40P01", "23503", "23505")  # another transaction was in the way: try again
+DATABASE_AWAY = ("57", "53", "08")  # classes: operator intervention, insufficient resources, connection
+
+SQL = load_statements("sql/queries.sql")
+Rows = list[tuple[Any, ...]]
+
+
+class Database:
+    """A pool of connections that is opened on first use and translates the driver's errors.
+
+    Args:
+        conninfo: PostgreSQL URL.
+        most: connections at one time.
+        patience: seconds to wait for a connection.
+    """
+
+    def __init__(self, conninfo: str, most: int = 4, patience: float = 15.0) -> None:
+        self._pool = ConnectionPool(
+            conninfo,
+            min_size=1,
+            max_size=most,
+            timeout=patience,
+            open=False,
+            check=None,
+            num_workers=1,
+            kwargs={"autocommit": True, "connect_timeout": 10, "application_name": "nlp-pipeline"},
+        )
+
+    @contextmanager
+    def connection(self) -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
+        """A connection, in autocommit.
+
+        Raises:
+            ServiceUnavailable: the database is away, starting, stopping or full.
+            LeaseLost: the lease is no longer ours.
+        """
+        try:
+            self._pool.open()
+            with self._pool.connection() as connection:
+                yield connection
+        except PoolTimeout as fault:
+            raise ServiceUnavailable("The database does not answer.") from fault
+        except psycopg.Error as fault:
+            raise _translated(fault) from fault
+
+    def rows(self, statement: str, **values: object) -> Rows:
+        """Run a named statement and fetch all rows. A connection that went stale while idle is replaced once."""
+        try:
+            return self._rows(statement, values)
+        except ConnectionGone:
+            return self._rows(statement, values)
+
+    def _rows(self, statement: str, values: dict[str, object]) -> Rows:
+        with self.connection() as connection:
+            return connection.execute(SQL[statement].encode(), values).fetchall()
+
+    def value(self, statement: str, **values: object) -> Any:
+        """The first column of the first row; None without rows."""
+        rows = self.rows(statement, **values)
+        return rows[0][0] if rows else None
+
+    def run(self, statement: str, **values: object) -> None:
+        """Run a named statement without a result."""
+        with self.connection() as connection:
+            connection.execute(SQL[statement].encode(), values)
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._pool.close()
+
+
+class ConnectionGone(ServiceUnavailable):
+    """The connection broke: the server restarted, or it was idle for too long."""
+
+
+def _translated(fault: psycopg.Error) -> Exception:
+    state = fault.sqlstate or ""
+    if state == LEASE_LOST:
+        return LeaseLost(fault.diag.message_primary or "The lease was lost.")
+    if state in CONFLICTS:
+        return ServiceUnavailable("Another worker was in the way.", "conflict")
+    if state[:2] in DATABASE_AWAY:
+        return ConnectionGone(f"The database is not available: {fault.diag.message_primary}")
+    if isinstance(fault, psycopg.OperationalError | psycopg.InterfaceError) and not state:
+        return ConnectionGone("The connection to the database was lost.")
+    return fault
+
+
+class PostgresStore:
+    """``ports.DocumentStore`` over psycopg.
+
+    Args:
+        database: where the statements run.
+        lease: how long a lease lasts without being renewed.
+        most_crashes: after so many leases of one step that ended without a word the document is set aside.
+    """
+
+    def __init__(self, database: Database, lease: timedelta = timedelta(seconds=60), most_crashes: int = 3) -> None:
+        self._db = database
+        self._lease = lease
+        self._most_crashes = most_crashes
+
+    def submit(self, project: str, files: Sequence[Submission]) -> list[Submitted]:
+        """See ``ports.DocumentStore``."""
+        rows = self._db.rows("submit", project=project, files=Jsonb([f._asdict() for f in files]))
+        return [Submitted(DocumentId(i), path, outcome) for i, path, outcome in rows]
+
+    def claim(self, limit: int, in_flight: int) -> list[Due]:
+        """See ``ports.DocumentStore``."""
+        return _due(self._db.rows("claim", limit=limit, in_flight=in_flight))
+
+    def repair(self, idle: timedelta, limit: int) -> list[Due]:
+        """See ``ports.DocumentStore``."""
+        return _due(self._db.rows("repair", idle=idle, limit=limit))
+
+    def begin(self, document_id: DocumentId, step: Step, engine: str, worker: str) -> tuple[Verdict, Lease]:
+        """See ``ports.DocumentStore``."""
+        rows = self._db.rows(
+            "begin", document=document_id, step=step, engine=engine, worker=worker, lease=self._lease, most_crashes=self._most_crashes
+        )
+        verdict, token = rows[0]
+        return Verdict(verdict), Lease(document_id, step, token)
+
+    def renew(self, lease: Lease) -> bool:
+        """See ``ports.DocumentStore``."""
+        return bool(self._db.value("renew", document=lease.document_id, token=lease.token, lease=self._lease))
+
+    def release(self, lease: Lease) -> None:
+        """See ``ports.DocumentStore``."""
+        self._db.run("release", document=lease.document_id, token=lease.token)
+
+    def fail(self, lease: Lease, code: str, message: str, wait: timedelta | None, most_retries: int) -> bool:
+        """See ``ports.DocumentStore``."""
+        tries = self._db.value(
+            "fail",
+            **_held(lease),
+            step=lease.step,
+            code=code,
+            message=message,
+            retry=wait is not None,
+            most_retries=most_retries,
+            wait=wait or timedelta(),
+        )
+        return bool(tries >= 0)
+
+    def file(self, document_id: DocumentId) -> StoredFile:
+        """See ``ports.DocumentStore``."""
+        return StoredFile(*self._row("file", document_id))
+
+    def save_pages(
+        self, lease: Lease, info: DocumentInfo, text: str, pages: Sequence[Page], spans: Sequence[PageSpan], children: Sequence[Submission]
+    ) -> None:
+        """See ``ports.DocumentStore``."""
+        self._db.run(
+            "save_pages",
+            **_held(lease),
+            media_type=info.media_type,
+            metadata=Jsonb(info.metadata),
+            text=text,
+            pages=Jsonb([_page_row(page, span) for page, span in zip(pages, spans, strict=True)]),
+            children=Jsonb([c._asdict() for c in children]),
+        )
+
+    def reading(self, document_id: DocumentId) -> Reading:
+        """See ``ports.DocumentStore``."""
+        text, media_type, metadata, pages = self._row("reading", document_id)
+        return Reading(text, media_type, metadata, tuple(PageSpan(n, s, e, Source(o), c) for n, s, e, o, c in pages))
+
+    def save_node(self, lease: Lease, language: str, category: str) -> None:
+        """See ``ports.DocumentStore``."""
+        self._db.run("save_node", **_held(lease), language=language, category=category)
+
+    def node(self, document_id: DocumentId) -> DocumentNode:
+        """See ``ports.DocumentStore``."""
+        return DocumentNode(*self._row("node", document_id))
+
+    def save_chunks(self, lease: Lease, chunks: Sequence[Chunk], vectors: NDArray[np.float32]) -> None:
+        """See ``ports.DocumentStore``."""
+        rows = [
+            {"start": c.start, "end": c.end, "heading": c.heading, "embedding": vector_text(v)}
+            for c, v in zip(chunks, vectors, strict=True)
+        ]
+        self._db.run("save_chunks", **_held(lease), chunks=Jsonb(rows))
+
+    def save_mentions(self, lease: Lease, mentions: Sequence[Mention]) -> None:
+        """See ``ports.DocumentStore``."""
+        self._db.run("save_mentions", **_held(lease), mentions=Jsonb([m._asdict() for m in mentions]))
+
+    def mentions(self, document_id: DocumentId) -> list[ResolvedMention]:
+        """See ``ports.DocumentStore``."""
+        rows = self._db.rows("mentions", document=document_id)
+        return [ResolvedMention(s, e, EntityType(t), c, i) for s, e, t, c, i in rows]
+
+    def candidates(self, document_id: DocumentId, blocking_keys: Sequence[str]) -> Candidates:
+        """See ``ports.DocumentStore``."""
+        found = self._row("candidates", document_id, keys=list(blocking_keys))[0]
+        return Candidates(found["arrival"], tuple(found["keys"]))
+
+    def save_resolution(
+        self, lease: Lease, arrival: int, clusters: Sequence[tuple[str, Sequence[int]]], names: Sequence[NewName], links: Sequence[NameLink]
+    ) -> bool:
+        """See ``ports.DocumentStore``."""
+        try:
+            self._db.run(
+                "save_resolution",
+                **_held(lease),
+                arrival=arrival,
+                clusters=Jsonb([{"key": key, "mentions": list(numbers)} for key, numbers in clusters]),
+                names=Jsonb([n._asdict() for n in names]),
+                links=Jsonb([x._asdict() for x in links]),
+            )
+        except psycopg.Error as fault:
+            if fault.sqlstate == NAMES_ARRIVED:
+                return False
+            raise
+        return True
+
+    def save_relations(self, lease: Lease, relations: Sequence[Evidence]) -> None:
+        """See ``ports.DocumentStore``."""
+        self._db.run("save_relations", **_held(lease), relations=Jsonb([r._asdict() for r in relations]))
+
+    @contextmanager
+    def graph_writing(self, document_id: DocumentId) -> Iterator[GraphWork]:
+        """See ``ports.DocumentStore``."""
+        project = self._row("project_of", document_id)[0]
+        with self._alone("graph", project):
+            work = GraphWork(self._document_graph(document_id), self._entity_graph(project))
+            yield work
+            done = [*work.change.gone, *(e.id for e in work.change.entities)]
+            if done:
+                self._db.run("changed_done", project=project, ids=done)
+
+    def finish_graph(self, lease: Lease) -> None:
+        """See ``ports.DocumentStore``."""
+        self._db.run("finish_graph", **_held(lease))
+
+    @contextmanager
+    def _alone(self, purpose: str, key: str) -> Iterator[None]:
+        with self._db.connection() as connection:
+            connection.execute(SQL["lock"].encode(), {"purpose": purpose, "key": key})
+            try:
+                yield
+            finally:
+                connection.execute(SQL["unlock"].encode(), {"purpose": purpose, "key": key})
+
+    def _document_graph(self, document_id: DocumentId) -> DocumentGraph:
+        rows = self._db.rows
+        return DocumentGraph(
+            self.node(document_id),
+            tuple(GraphChunk(*r) for r in rows("graph_chunks", document=document_id)),
+            _entities(rows("graph_entities", document=document_id)),
+            tuple(GraphMention(*r) for r in rows("graph_mentions", document=document_id)),
+            tuple(GraphRelation(*r) for r in rows("graph_relations", document=document_id)),
+        )
+
+    def _entity_graph(self, project: str) -> EntityGraph:
+        changed = self._db.rows("changed_entities", project=project)
+        if not changed:
+            return EntityGraph((), (), (), ())
+        stand = [i for i, stands in changed if stands]
+        entities = _entities(self._db.rows("entities_summary", ids=stand))
+        present = {e.id for e in entities}
+        return EntityGraph(
+            tuple(i for i, _ in changed if i not in present),
+            entities,
+            tuple(GraphMention(*r) for r in self._db.rows("entities_mentions", ids=stand)),
+            tuple(GraphRelation(*r) for r in self._db.rows("entities_relations", project=project, ids=stand)),
+        )
+
+    def _row(self, statement: str, document_id: DocumentId, **values: object) -> tuple[Any, ...]:
+        rows = self._db.rows(statement, document=document_id, **values)
+        if not rows:
+            raise BadDocument("The document was deleted.", "deleted")
+        return rows[0]
+
+
+def vector_text(vector: NDArray[np.float32]) -> str:
+    """A vector as pgvector reads it; seven significant digits keep float32."""
+    return "[" + ",".join(f"{x:.7g}" for x in vector.tolist()) + "]"
+
+
+def _held(lease: Lease) -> dict[str, object]:
+    return {"document": lease.document_id, "token": lease.token}
+
+
+def _due(rows: Rows) -> list[Due]:
+    return [Due(DocumentId(i), Step(step)) for i, step in rows]
+
+
+def _entities(rows: Rows) -> tuple[GraphEntity, ...]:
+    return tuple(GraphEntity(i, name or "", EntityType(t), m, d) for i, name, t, m, d in rows)
+
+
+def _page_row(page: Page, span: PageSpan) -> dict[str, object]:
+    return {
+        "number": page.number,
+        "start": span.start,
+        "end": span.end,
+        "source": page.source,
+        "confidence": round(page.confidence, 4),
+        "width": round(page.width, 2),
+        "height": round(page.height, 2),
+        "words": [[w.start, w.end, *(round(x, 5) for x in w.box), round(w.confidence, 3)] for w in page.words],
+        "segments": [[s.start, s.end, round(s.begin_seconds, 3), round(s.end_seconds, 3), round(s.confidence, 3)] for s in page.segments],
+    }

@@ -1,0 +1,272 @@
+-- What changes the state of a document. Each function is one transaction; a token that is no longer the newest is refused.
+
+create function check_move() returns trigger language plpgsql as $$
+begin
+    if not exists (select from permitted_moves m where m.old = old.status and m.new = new.status) then
+        raise exception 'a document cannot go from % to %', old.status, new.status using errcode = 'NL002';
+    end if;
+    return new;
+end $$;
+
+create trigger documents_move before update of status on documents
+    for each row when (old.status is distinct from new.status) execute function check_move();
+
+create function tell_waiting() returns trigger language plpgsql as $$
+begin
+    perform pg_notify('nlp_pipeline_pending', new.project_id::text);
+    return null;
+end $$;
+
+create trigger documents_inserted after insert on documents
+    for each row when (new.status = 'pending') execute function tell_waiting();
+create trigger documents_waiting_again after update of status on documents
+    for each row when (new.status = 'pending' and old.status is distinct from 'pending') execute function tell_waiting();
+
+create function tell_finished() returns trigger language plpgsql as $$
+begin
+    perform pg_notify('nlp_pipeline_finished', new.id::text);
+    return null;
+end $$;
+
+create trigger documents_finished after update of status on documents
+    for each row when (new.status in ('completed', 'partial_error', 'error', 'cancelled') and old.status is distinct from new.status)
+    execute function tell_finished();
+
+create function derived_id(variadic p_parts text[]) returns uuid language sql immutable parallel safe as $$
+    select md5(array_to_string(p_parts, chr(31)))::uuid
+$$;
+
+create function ensure_project(p_name text) returns uuid language sql as $$
+    insert into projects (id, name) values (derived_id('project', p_name), p_name) on conflict do nothing;
+    select id from projects where name = p_name;
+$$;
+
+-- Queue files: [{source_path, file_name, storage_key, size, sha256, priority}]. A file known by path with the same content is left
+-- alone, unless it failed for a reason that may have passed; new content under a known path is processed from the start.
+create function submit_documents(p_project text, p_files jsonb)
+returns table (document_id uuid, source_path text, outcome text) language plpgsql as $$
+#variable_conflict use_column
+declare
+    v_project uuid := ensure_project(p_project);
+    f record;
+    d documents;
+begin
+    for f in select * from jsonb_to_recordset(p_files) as x
+            (source_path text, file_name text, storage_key text, size bigint, sha256 text, priority integer) loop
+        insert into documents (id, project_id, source_path, file_name, storage_key, size, sha256, priority)
+        values (derived_id('document', v_project::text, f.source_path), v_project, f.source_path, f.file_name, f.storage_key,
+                coalesce(f.size, 0), coalesce(f.sha256, ''), coalesce(f.priority, 0))
+        on conflict do nothing returning * into d;
+        if found then
+            outcome := 'submitted';
+        else
+            select * into d from documents x
+            where x.project_id = v_project and x.source_path = f.source_path for update;
+            if d.sha256 <> f.sha256 and d.status in ('completed', 'partial_error', 'error', 'cancelled', 'pending') then
+                update documents set storage_key = f.storage_key, size = f.size, sha256 = f.sha256 where id = d.id;
+                perform restart_document(d.id, 'process_ocr');
+                outcome := 'changed';
+            elsif d.status = 'error' and d.error_code in ('service_unavailable', 'throttled', 'misconfigured', 'worker_killed', 'internal') then
+                perform restart_document(d.id, d.step);
+                outcome := 'retried';
+            else
+                outcome := 'known';
+            end if;
+        end if;
+        document_id := d.id;
+        source_path := d.source_path;
+        return next;
+    end loop;
+end $$;
+
+create function restart_document(p_document uuid, p_step pipeline_step) returns void language sql as $$
+    update documents set status = 'pending', step = p_step, lease_until = null, crashes = 0, retries = 0, not_before = null,
+        waiting_for = null, error_code = null, error_message = null, finished_at = null, updated_at = now()
+    where id = p_document;
+$$;
+
+-- Take up to p_limit waiting documents, as long as no more than p_in_flight are on their way; projects take turns.
+create function claim_documents(p_limit integer, p_in_flight integer)
+returns table (document_id uuid, step pipeline_step) language plpgsql as $$
+#variable_conflict use_column
+declare
+    v_free integer;
+begin
+    perform pg_advisory_xact_lock(hashtext('claim_documents'));
+    select least(p_limit, p_in_flight - count(*)) into v_free from documents
+    where status in ('queued', 'extracting', 'processing_chunks', 'processing');
+    if v_free <= 0 then
+        return;
+    end if;
+    return query
+    with waiting as (
+        select w.id, w.priority, row_number() over (partition by p.id order by w.priority desc, w.created_at, w.id) as turn
+        from projects p
+        cross join lateral (
+            select d.id, d.priority, d.created_at from documents d
+            where d.project_id = p.id and d.status = 'pending'
+            order by d.priority desc, d.created_at, d.id limit v_free for update skip locked) w
+    ), chosen as (
+        select id from waiting order by priority desc, turn limit v_free
+    )
+    update documents d set status = 'queued', updated_at = now() from chosen
+    where d.id = chosen.id
+    returning d.id, d.step;
+end $$;
+
+-- Documents whose lease ran out, or that stand between two steps for longer than p_idle: each is told to one caller only.
+create function repair_documents(p_idle interval, p_limit integer)
+returns table (document_id uuid, step pipeline_step) language sql as $$
+    with lost as (
+        select d.id from documents d
+        where d.status in ('queued', 'extracting', 'processing_chunks', 'processing')
+          and case when d.lease_until is not null then d.lease_until < now() and d.updated_at < now() - least(p_idle, interval '10 s')
+                   else greatest(d.updated_at, d.not_before) < now() - p_idle end
+        order by d.updated_at limit p_limit for update skip locked
+    )
+    update documents d set updated_at = now() from lost where d.id = lost.id
+    returning d.id, d.step;
+$$;
+
+create function next_step(p_step pipeline_step) returns pipeline_step language sql immutable as $$
+    select min(s) from unnest(enum_range(null::pipeline_step)) s where s > p_step
+$$;
+
+create function running_status(p_step pipeline_step) returns document_status language sql immutable as $$
+    select case when p_step = 'process_ocr' then 'extracting' else 'processing' end::document_status
+$$;
+
+-- End a document's way with an error. For use inside other functions.
+create function end_with_error(p_document uuid, p_code text, p_message text) returns void language sql as $$
+    update documents set status = 'error', error_code = p_code, error_message = p_message, lease_until = null, waiting_for = null,
+        not_before = null, updated_at = now(), finished_at = now()
+    where id = p_document;
+$$;
+
+-- Go on to the next step, or to the end. For use inside other functions, the document's row being locked.
+create function advance(p_document uuid, p_step pipeline_step) returns void language sql as $$
+    update documents set
+        step = coalesce(next_step(p_step), p_step),
+        status = case when next_step(p_step) is not null then running_status(next_step(p_step))
+                      when cardinality(failed_pages) > 0 then 'partial_error' else 'completed' end::document_status,
+        finished_at = case when next_step(p_step) is null then now() end,
+        lease_until = null, crashes = 0, retries = 0, not_before = null, waiting_for = null, updated_at = now()
+    where id = p_document;
+$$;
+
+-- Ask for the lease on a step. Verdicts: run (token given), done (pass on to the next step), taken (another works on it),
+-- early (an earlier step is missing), gone (deleted, ended or waiting to be claimed).
+create function begin_step(p_document uuid, p_step pipeline_step, p_engine text, p_worker text, p_lease interval, p_most_crashes integer)
+returns table (verdict text, token bigint) language plpgsql as $$
+#variable_conflict use_column
+declare
+    d documents;
+    v_before text;
+    v_fingerprint text;
+begin
+    select * into d from documents where id = p_document for update;
+    if not found or d.status not in ('queued', 'extracting', 'processing_chunks', 'processing') then
+        return query select 'gone', 0::bigint;
+        return;
+    elsif d.step > p_step then
+        return query select 'done', 0::bigint;
+        return;
+    elsif d.step < p_step then
+        return query select 'early', 0::bigint;
+        return;
+    elsif d.lease_until >= now() then
+        return query select 'taken', 0::bigint;
+        return;
+    end if;
+    if d.lease_until is not null then
+        d.crashes := d.crashes + 1;
+        insert into document_processing_history (document_id, step, outcome, worker, token, started_at)
+        values (d.id, p_step, 'crashed', d.worker, d.token, d.lease_started);
+        if d.crashes >= p_most_crashes then
+            update documents set crashes = d.crashes where id = d.id;
+            perform end_with_error(d.id, 'worker_killed', format(
+                'The worker died %s times while working on this document (%s); it was set aside so that others can go on.',
+                d.crashes, p_step));
+            return query select 'gone', 0::bigint;
+            return;
+        end if;
+    end if;
+    select s.fingerprint into v_before from document_steps s
+    where s.document_id = p_document and s.step < p_step order by s.step desc limit 1;
+    v_fingerprint := encode(sha256(convert_to(
+        concat_ws(chr(31), coalesce(v_before, nullif(d.sha256, ''), d.storage_key), p_step, p_engine), 'UTF8')), 'hex');
+    if exists (select from document_steps s where s.document_id = p_document and s.step = p_step and s.fingerprint = v_fingerprint) then
+        if d.status = 'queued' then
+            update documents set status = running_status(p_step) where id = d.id;
+        end if;
+        perform advance(p_document, p_step);
+        return query select 'done', 0::bigint;
+        return;
+    end if;
+    update documents set
+        status = running_status(p_step), token = d.token + 1, lease_until = now() + p_lease, lease_started = now(),
+        lease_fingerprint = v_fingerprint, lease_engine = p_engine, worker = p_worker, crashes = d.crashes,
+        not_before = null, waiting_for = null, updated_at = now()
+    where id = p_document;
+    return query select 'run', d.token + 1;
+end $$;
+
+-- Prolong the lease; false if it is no longer ours.
+create function renew_lease(p_document uuid, p_token bigint, p_lease interval) returns boolean language sql as $$
+    with renewed as (
+        update documents set lease_until = now() + p_lease, updated_at = now()
+        where id = p_document and token = p_token and lease_until is not null
+          and status in ('extracting', 'processing_chunks', 'processing')
+        returning 1)
+    select exists (select from renewed);
+$$;
+
+-- Lock the document and make sure that the token is the newest. For use inside the functions that commit.
+create function hold_lease(p_document uuid, p_step pipeline_step, p_token bigint) returns documents language plpgsql as $$
+declare
+    d documents;
+begin
+    select * into d from documents where id = p_document for update;
+    if not found or d.token <> p_token or d.step <> p_step or d.lease_until is null
+            or d.status not in ('extracting', 'processing_chunks', 'processing') then
+        raise exception 'the lease on % of document % was lost', p_step, p_document using errcode = 'NL001';
+    end if;
+    return d;
+end $$;
+
+create function finish_step(d documents) returns void language plpgsql as $$
+begin
+    insert into document_steps (document_id, step, fingerprint, engine)
+    values (d.id, d.step, d.lease_fingerprint, d.lease_engine)
+    on conflict (document_id, step) do update set
+        fingerprint = excluded.fingerprint, engine = excluded.engine, finished_at = now();
+    insert into document_processing_history (document_id, step, outcome, worker, token, started_at)
+    values (d.id, d.step, 'done', d.worker, d.token, d.lease_started);
+    perform advance(d.id, d.step);
+end $$;
+
+-- Give the lease back after a failure. With p_retry the step is tried again, at most p_most_retries times.
+-- Returns how often it was tried in vain, or -1 if the document has ended in error.
+create function fail_step(p_document uuid, p_step pipeline_step, p_token bigint, p_code text, p_message text,
+                          p_retry boolean, p_most_retries integer, p_wait interval) returns integer language plpgsql as $$
+declare
+    d documents := hold_lease(p_document, p_step, p_token);
+    v_again boolean := p_retry and d.retries < p_most_retries;
+begin
+    insert into document_processing_history (document_id, step, outcome, worker, token, started_at, error_code, error_message)
+    values (d.id, d.step, case when v_again then 'retry' else 'failed' end, d.worker, d.token, d.lease_started, p_code, p_message);
+    if not v_again then
+        perform end_with_error(d.id, p_code, p_message);
+        return -1;
+    end if;
+    update documents set retries = retries + 1, lease_until = null, waiting_for = p_message, not_before = now() + p_wait,
+        updated_at = now()
+    where id = d.id;
+    return d.retries + 1;
+end $$;
+
+-- Give the lease back without a word against the document: the worker is stopping.
+create function release_lease(p_document uuid, p_token bigint) returns void language sql as $$
+    update documents set lease_until = null, updated_at = now()
+    where id = p_document and token = p_token and status in ('extracting', 'processing_chunks', 'processing');
+$$;

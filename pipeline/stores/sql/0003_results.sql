@@ -1,0 +1,240 @@
+-- The results of each step, committed together with the end of its lease.
+
+-- p_pages: [{number, start, end, source, confidence, width, height, words, segments}]; p_children: [{id?, source_path, file_name, storage_key, size, sha256}].
+create function commit_pages(p_document uuid, p_token bigint, p_media_type text, p_metadata jsonb, p_text text, p_pages jsonb, p_children jsonb)
+returns void language plpgsql as $$
+declare
+    d documents := hold_lease(p_document, 'process_ocr', p_token);
+begin
+    delete from pages where document_id = p_document;
+    insert into pages (document_id, number, start_offset, end_offset, source, confidence, width, height, words, segments)
+    select p_document, x.number, x.start, x."end", x.source, x.confidence, x.width, x.height, x.words, x.segments
+    from jsonb_to_recordset(p_pages) as x
+        (number integer, start integer, "end" integer, source text, confidence real, width real, height real, words jsonb, segments jsonb);
+    insert into documents (id, project_id, parent_id, depth, source_path, file_name, storage_key, size, sha256, priority)
+    select derived_id('document', d.project_id::text, x.source_path), d.project_id, d.id, d.depth + 1, x.source_path, x.file_name,
+           x.storage_key, x.size, x.sha256, d.priority
+    from jsonb_to_recordset(p_children) as x (source_path text, file_name text, storage_key text, size bigint, sha256 text)
+    on conflict do nothing;
+    update documents set text = p_text, media_type = p_media_type, metadata = p_metadata where id = p_document;
+    perform finish_step(d);
+end $$;
+
+create function commit_node(p_document uuid, p_token bigint, p_language text, p_category text) returns void language plpgsql as $$
+declare
+    d documents := hold_lease(p_document, 'create_document_node', p_token);
+begin
+    update documents set language = p_language, category = p_category where id = p_document;
+    perform finish_step(d);
+end $$;
+
+-- p_chunks: [{start, end, heading, embedding: "[…]"}].
+create function commit_chunks(p_document uuid, p_token bigint, p_chunks jsonb) returns void language plpgsql as $$
+declare
+    d documents := hold_lease(p_document, 'process_chunking', p_token);
+begin
+    delete from chunks where document_id = p_document;
+    insert into chunks (id, document_id, project_id, position, start_offset, end_offset, heading, text, terms, embedding)
+    select derived_id('chunk', p_document::text, (x.n - 1)::text), p_document, d.project_id, x.n - 1, x.start, x."end", x.heading,
+           y.text, to_tsvector('english', concat_ws(' ', x.heading, y.text)), x.embedding::vector
+    from rows from (jsonb_to_recordset(p_chunks) as (start integer, "end" integer, heading text, embedding text))
+        with ordinality as x (start, "end", heading, embedding, n)
+    cross join lateral (select substring(d.text from x.start + 1 for x."end" - x.start) as text) y;
+    perform finish_step(d);
+end $$;
+
+-- p_mentions: [{start, end, type, confidence}]; the chunk of a mention is the one that it starts in.
+create function commit_mentions(p_document uuid, p_token bigint, p_mentions jsonb) returns void language plpgsql as $$
+declare
+    d documents := hold_lease(p_document, 'extract_entities', p_token);
+    v_before uuid[];
+begin
+    select array_agg(distinct entity_id) into v_before from mentions where document_id = p_document and entity_id is not null;
+    delete from relationship_evidence where document_id = p_document;
+    delete from mentions where document_id = p_document;
+    insert into mentions (document_id, number, start_offset, end_offset, type, confidence, name, chunk_id)
+    select p_document, x.n - 1, x.start, x."end", x.type, x.confidence,
+           regexp_replace(substring(d.text from x.start + 1 for x."end" - x.start), '\s+', ' ', 'g'),
+           (select c.id from chunks c where c.document_id = p_document and c.start_offset <= x.start
+            order by c.start_offset desc limit 1)
+    from rows from (jsonb_to_recordset(p_mentions) as (start integer, "end" integer, type entity_type, confidence real))
+        with ordinality as x (start, "end", type, confidence, n);
+    perform drop_unused(d.project_id, v_before);
+    perform finish_step(d);
+end $$;
+
+-- Known names that share a blocking key with the given ones, and the arrival up to which they are complete.
+create function candidate_names(p_project uuid, p_blocking_keys text[]) returns jsonb language sql stable as $$
+    select jsonb_build_object(
+        'arrival', coalesce((select max(arrival) from entities where project_id = p_project), 0),
+        'keys', coalesce((
+            select jsonb_agg(distinct e.key) from entity_keys k join entities e on e.id = k.entity_id
+            where k.project_id = p_project and k.blocking_key = any (p_blocking_keys)), '[]'))
+$$;
+
+-- p_clusters: [{key, mentions: [number]}]; p_names: the names that were not known: [{key, tokens, blocking_keys}];
+-- p_links: [{left, right, strong, reason, score}] by key. Refused with NL003 if a name arrived after p_arrival that should have been
+-- compared: read the candidates again.
+create function commit_resolution(p_document uuid, p_token bigint, p_arrival bigint, p_clusters jsonb, p_names jsonb, p_links jsonb)
+returns void language plpgsql as $$
+declare
+    d documents := hold_lease(p_document, 'resolve_entities', p_token);
+    v_before uuid[];
+    v_touched uuid[];
+begin
+    if p_names <> '[]' or p_links <> '[]' then
+        perform pg_advisory_xact_lock(hashtext('names'), hashtext(d.project_id::text));
+        if exists (
+            select from jsonb_array_elements(p_names) n
+            cross join lateral jsonb_array_elements_text(n -> 'blocking_keys') b
+            join entity_keys k on k.project_id = d.project_id and k.blocking_key = b
+            join entities e on e.id = k.entity_id
+            where e.arrival > p_arrival) then
+            raise exception 'names have arrived since' using errcode = 'NL003';
+        end if;
+        insert into entities (id, project_id, key, tokens, root)
+        select derived_id('entity', d.project_id::text, x.key), d.project_id, x.key, x.tokens, derived_id('entity', d.project_id::text, x.key)
+        from jsonb_to_recordset(p_names) as x (key text, tokens integer)
+        on conflict do nothing;
+        insert into entity_keys (project_id, blocking_key, entity_id)
+        select distinct d.project_id, b, derived_id('entity', d.project_id::text, n ->> 'key')
+        from jsonb_array_elements(p_names) n cross join lateral jsonb_array_elements_text(n -> 'blocking_keys') b
+        on conflict do nothing;
+        with linked as (
+            insert into entity_links (left_id, right_id, strong, reason, score)
+            select l.id, r.id, x.strong, x.reason, x.score
+            from jsonb_to_recordset(p_links) as x ("left" text, "right" text, strong boolean, reason text, score real)
+            join entities l on l.project_id = d.project_id and l.key = x.left
+            join entities r on r.project_id = d.project_id and r.key = x.right
+            on conflict do nothing returning left_id, right_id)
+        select array_agg(id) into v_touched from (select left_id as id from linked union select right_id from linked) t;
+        perform relink(d.project_id, v_touched);
+    end if;
+    select array_agg(distinct entity_id) into v_before from mentions where document_id = p_document and entity_id is not null;
+    update mentions m set entity_id = derived_id('entity', d.project_id::text, c.key)
+    from (select x ->> 'key' as key, n::integer as number
+          from jsonb_array_elements(p_clusters) x cross join lateral jsonb_array_elements_text(x -> 'mentions') n) c
+    where m.document_id = p_document and m.number = c.number;
+    perform drop_unused(d.project_id, v_before);
+    perform finish_step(d);
+end $$;
+
+-- Names that no mention uses any more are removed, and what hung on them is linked anew.
+create function drop_unused(p_project uuid, p_ids uuid[]) returns void language plpgsql as $$
+declare
+    v_unused uuid[];
+    v_around uuid[];
+begin
+    select array_agg(e.id) into v_unused from entities e
+    where e.id = any (p_ids) and not exists (select from mentions m where m.entity_id = e.id);
+    if v_unused is null then
+        return;
+    end if;
+    perform pg_advisory_xact_lock(hashtext('names'), hashtext(p_project::text));
+    insert into graph_changes select p_project, id from unnest(v_unused) id on conflict do nothing;
+    select array_agg(id) into v_around from (
+        select right_id as id from entity_links where left_id = any (v_unused)
+        union select left_id from entity_links where right_id = any (v_unused)) t
+    where id <> all (v_unused);
+    delete from entities where id = any (v_unused);
+    perform relink(p_project, v_around);
+end $$;
+
+-- Compute anew which entity each name stands for, around the given names. The result depends on names and links alone:
+-- strong links make components; a component whose weak links all lead to one other component is attached to it.
+create function relink(p_project uuid, p_ids uuid[]) returns void language plpgsql as $$
+declare
+    v_affected uuid[];
+begin
+    if p_ids is null then
+        return;
+    end if;
+    with recursive affected (id) as (
+        select unnest(p_ids)
+        union
+        select n.id from affected a cross join lateral (
+            select right_id as id from entity_links where left_id = a.id and strong
+            union all select left_id from entity_links where right_id = a.id) n
+    ) select array_agg(id) into v_affected from affected;
+
+    with recursive reach (id, member) as (
+        select i, i from unnest(v_affected) i
+        union
+        select r.id, n.id from reach r cross join lateral (
+            select right_id as id from entity_links where left_id = r.member and strong
+            union all select left_id from entity_links where right_id = r.member and strong) n
+    ), best as (
+        select distinct on (r.id) r.id, e.id as root
+        from reach r join entities e on e.id = r.member
+        order by r.id, e.tokens desc, length(e.key) desc, e.key collate "C"
+    )
+    update entities e set root = best.root from best where e.id = best.id and e.root is distinct from best.root;
+
+    with recursive attach as (
+        select s.root, min(t.root::text)::uuid as target, min(l.reason) as reason, min(l.score) as score
+        from entities s
+        join entity_links l on l.left_id = s.id and not l.strong
+        join entities t on t.id = l.right_id
+        where s.id = any (v_affected) and t.root <> s.root
+        group by s.root
+        having count(distinct t.root) = 1
+    ), way (root, target, depth) as (
+        select root, target, 1 from attach
+        union all
+        select w.root, coalesce(a.target, e.merged_into), w.depth + 1
+        from way w
+        join entities e on e.id = w.target
+        left join attach a on a.root = w.target
+        where w.depth < 8
+          and coalesce(a.target, case when w.target <> all (v_affected) then e.merged_into end) is not null
+    ), final as (
+        select distinct on (root) root, target from way order by root, depth desc
+    ), outcome as (
+        select e.id,
+               nullif(coalesce(f.target, e.root), e.id) as merged_into,
+               coalesce(own.reason, a.reason, '') as reason,
+               coalesce(own.score, a.score, 1) as score
+        from entities e
+        left join final f on f.root = e.root
+        left join attach a on a.root = e.root
+        left join lateral (
+            select l.reason, l.score from entity_links l where (l.left_id = e.id or l.right_id = e.id) and l.strong
+            order by l.score desc, l.reason limit 1) own on e.id <> e.root
+        where e.id = any (v_affected)
+    ), changed as (
+        update entities e set
+            merged_into = o.merged_into,
+            merge_reason = case when o.merged_into is not null then o.reason end,
+            merge_score = case when o.merged_into is not null then o.score end
+        from outcome o, entities before
+        where e.id = o.id and before.id = o.id and e.merged_into is distinct from o.merged_into
+        returning e.id, e.merged_into, before.merged_into as merged_before
+    )
+    insert into graph_changes
+    select distinct p_project, x from changed, unnest(array[changed.id, changed.merged_into, changed.merged_before]) x
+    where x is not null
+    on conflict do nothing;
+end $$;
+
+-- p_relations: [{subject, predicate, object, start, end, confidence}], ends by entity id. Replaces the document's evidence.
+create function save_relationships(p_document uuid, p_token bigint, p_relations jsonb) returns void language plpgsql as $$
+declare
+    d documents := hold_lease(p_document, 'build_relationships', p_token);
+begin
+    delete from relationship_evidence where document_id = p_document;
+    insert into relationships (id, project_id, subject_id, predicate, object_id)
+    select distinct derived_id('relationship', x.subject::text, x.predicate, x.object::text), d.project_id, x.subject, x.predicate, x.object
+    from jsonb_to_recordset(p_relations) as x (subject uuid, predicate text, object uuid)
+    on conflict do nothing;
+    insert into relationship_evidence (relationship_id, document_id, start_offset, end_offset, confidence)
+    select derived_id('relationship', x.subject::text, x.predicate, x.object::text), p_document, x.start, x."end", max(x.confidence)
+    from jsonb_to_recordset(p_relations) as x (subject uuid, predicate text, object uuid, start integer, "end" integer, confidence real)
+    group by 1, 2, 3, 4;
+end $$;
+
+create function commit_graph(p_document uuid, p_token bigint) returns void language plpgsql as $$
+declare
+    d documents := hold_lease(p_document, 'build_relationships', p_token);
+begin
+    perform finish_step(d);
+end $$;

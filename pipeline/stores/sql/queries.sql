@@ -1,0 +1,126 @@
+-- name: submit
+select document_id::text, source_path, outcome from submit_documents(%(project)s, %(files)s);
+
+-- name: claim
+select document_id::text, step::text from claim_documents(%(limit)s, %(in_flight)s);
+
+-- name: repair
+select document_id::text, step::text from repair_documents(%(idle)s, %(limit)s);
+
+-- name: begin
+select verdict, token from begin_step(%(document)s, %(step)s, %(engine)s, %(worker)s, %(lease)s, %(most_crashes)s);
+
+-- name: renew
+select renew_lease(%(document)s, %(token)s, %(lease)s);
+
+-- name: release
+select release_lease(%(document)s, %(token)s);
+
+-- name: fail
+select fail_step(%(document)s, %(step)s, %(token)s, %(code)s, %(message)s, %(retry)s, %(most_retries)s, %(wait)s);
+
+-- name: save_pages
+select commit_pages(%(document)s, %(token)s, %(media_type)s, %(metadata)s, %(text)s, %(pages)s, %(children)s);
+
+-- name: save_node
+select commit_node(%(document)s, %(token)s, %(language)s, %(category)s);
+
+-- name: save_chunks
+select commit_chunks(%(document)s, %(token)s, %(chunks)s);
+
+-- name: save_mentions
+select commit_mentions(%(document)s, %(token)s, %(mentions)s);
+
+-- name: candidates
+select candidate_names(project_id, %(keys)s) from documents where id = %(document)s;
+
+-- name: save_resolution
+select commit_resolution(%(document)s, %(token)s, %(arrival)s, %(clusters)s, %(names)s, %(links)s);
+
+-- name: save_relations
+select save_relationships(%(document)s, %(token)s, %(relations)s);
+
+-- name: finish_graph
+select commit_graph(%(document)s, %(token)s);
+
+-- name: file
+select d.storage_key, d.file_name, d.source_path, d.depth, p.name
+from documents d join projects p on p.id = d.project_id where d.id = %(document)s;
+
+-- name: text
+select text from documents where id = %(document)s;
+
+-- name: reading
+select d.text, d.media_type, d.metadata,
+       (select coalesce(jsonb_agg(jsonb_build_array(p.number, p.start_offset, p.end_offset, p.source, p.confidence) order by p.number), '[]')
+        from pages p where p.document_id = d.id)
+from documents d where d.id = %(document)s;
+
+-- name: node
+select d.id::text, p.name, d.file_name, d.source_path, d.media_type, d.language, d.category, coalesce(d.parent_id::text, '')
+from documents d join projects p on p.id = d.project_id where d.id = %(document)s;
+
+-- name: mentions
+select start_offset, end_offset, type::text, confidence, coalesce(entity_id::text, '')
+from mentions where document_id = %(document)s order by number;
+
+-- name: project_of
+select project_id::text from documents where id = %(document)s;
+
+-- name: lock
+select pg_advisory_lock(hashtext(%(purpose)s), hashtext(%(key)s));
+
+-- name: unlock
+select pg_advisory_unlock(hashtext(%(purpose)s), hashtext(%(key)s));
+
+-- name: graph_chunks
+select id::text, position, start_offset, end_offset, heading from chunks where document_id = %(document)s order by position;
+
+-- name: graph_mentions
+select m.chunk_id::text, e.entity_id::text, count(*), max(m.confidence)
+from mentions m join canonical_entities e on e.name_id = m.entity_id
+where m.document_id = %(document)s and m.chunk_id is not null group by 1, 2 order by 1, 2;
+
+-- name: graph_entities
+with wanted as (
+    select distinct e.entity_id from mentions m join canonical_entities e on e.name_id = m.entity_id
+    where m.document_id = %(document)s
+)
+select w.entity_id::text, s.name, s.type::text, s.mentions, s.documents
+from wanted w cross join lateral entity_summary(w.entity_id) s order by 1;
+
+-- name: graph_relations
+with touched as (
+    select distinct s.entity_id as a, o.entity_id as b
+    from relationship_evidence v
+    join relationships r on r.id = v.relationship_id and r.predicate = 'CO_OCCURS_WITH'
+    join canonical_entities s on s.name_id = r.subject_id
+    join canonical_entities o on o.name_id = r.object_id
+    where v.document_id = %(document)s and s.entity_id <> o.entity_id
+), pairs as (select distinct least(a, b) as a, greatest(a, b) as b from touched)
+select p.a::text, p.b::text, w.weight, w.documents
+from pairs p cross join lateral pair_weight(p.a, p.b) w order by 1, 2;
+
+-- name: changed_entities
+select c.entity_id::text, coalesce(e.merged_into is null, false) as stands
+from graph_changes c left join entities e on e.id = c.entity_id
+where c.project_id = %(project)s order by 1;
+
+-- name: changed_done
+delete from graph_changes where project_id = %(project)s and entity_id = any (%(ids)s::uuid[]);
+
+-- name: entities_summary
+select w::text, s.name, s.type::text, s.mentions, s.documents
+from unnest(%(ids)s::uuid[]) w cross join lateral entity_summary(w) s where s.mentions > 0 order by 1;
+
+-- name: entities_mentions
+select m.chunk_id::text, e.entity_id::text, count(*), max(m.confidence)
+from canonical_entities e join mentions m on m.entity_id = e.name_id
+where e.entity_id = any (%(ids)s::uuid[]) and m.chunk_id is not null group by 1, 2 order by 1, 2;
+
+-- name: entities_relations
+select subject_id::text, object_id::text, count(distinct (document_id, start_offset, end_offset)), count(distinct document_id)
+from canonical_evidence
+where project_id = %(project)s and predicate = 'CO_OCCURS_WITH'
+  and (subject_id = any (%(ids)s::uuid[]) or object_id = any (%(ids)s::uuid[]))
+group by 1, 2 order by 1, 2;
