@@ -1,0 +1,212 @@
+"""Which names mean the same thing across documents, and why. Precision first: a wrong merge is worse than a missed one.
+
+A strong link makes two names one. A weak link leads from a short form to a full one and counts only if all that can be reached
+from the short form ends in one place: "Clinton" is Hillary Clinton until Bill Clinton is known. Links depend on the two names
+(or on a document that defines one by the other), and the canonical name on the set of links, so no order of documents and no
+number of workers can change the result.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import Literal, NamedTuple
+
+from rapidfuzz.distance import OSA
+
+from pipeline.stages import vocabulary as words
+from pipeline.stages.names import LONG, NAME, PERSON, Parts, acronyms, core, parts, shape, sound
+
+Strength = Literal["strong", "weak"]
+
+
+class Link(NamedTuple):
+    """Two keys that may mean the same. A weak link leads from ``left``, the short form, to ``right``; ``score`` is 0 to 1."""
+
+    left: str
+    right: str
+    strength: Strength
+    reason: str
+    score: float
+
+
+class _Match(NamedTuple):
+    strength: Strength
+    reason: str
+    score: float
+
+
+def specificity(key: str) -> tuple[int, int, str]:
+    """Orders names from short forms to full ones: words, letters, then the alphabet backwards; never equal for two keys."""
+    name = parts(key)
+    return len(name.tokens) + bool(name.generation), len(name.text), "".join(chr(0x10FFFF - ord(c)) for c in key)
+
+
+def link(left: str, right: str) -> Link | None:
+    """Whether two keys mean the same, by their spelling alone; symmetric. None if they do not, or are equal."""
+    if left == right:
+        return None
+    short, full = sorted((left, right), key=specificity)
+    one, other = parts(short), parts(full)
+    if one.kind == other.kind == PERSON:
+        match = _persons(one, other)
+    elif one.kind == other.kind == NAME:
+        match = _names(one, other)
+    else:
+        return _across_kinds(left, right)
+    return Link(short, full, *match) if match else None
+
+
+def _across_kinds(left: str, right: str) -> Link | None:
+    """One text, once read as a person: a tagger's slip if it is long, possible if it is one word."""
+    person, name = sorted((left, right), key=lambda key: parts(key).kind, reverse=True)
+    if {parts(person).kind, parts(name).kind} != {PERSON, NAME} or parts(person).text != parts(name).text:
+        return None
+    if len(parts(person).tokens) > 1:
+        return Link(person, name, "strong", "same name, other type", 0.9)
+    return Link(person, name, "weak", "same word, other type", 0.6)
+
+
+def same_word(one: str, other: str) -> str:
+    """Why two words are spellings of one ("" if they are not)."""
+    if one == other:
+        return "same"
+    if one in words.CONTRASTS or other in words.CONTRASTS or min(len(one), len(other)) < 5:
+        return ""
+    if not (one.isalpha() and other.isalpha()):
+        return "misread" if shape(one) == shape(other) and not (one.isdigit() or other.isdigit()) else ""
+    if shape(one) == shape(other):
+        return "misread"
+    if sound(one) == sound(other):
+        return "transliteration"
+    return "typo" if _slip(one, other) else ""
+
+
+def _slip(one: str, other: str) -> bool:
+    """One edit inside a long word; at its ends it is often grammar or another name (Petersen, Peterson; Dominica, Dominican)."""
+    if min(len(one), len(other)) < LONG - (len(one) != len(other)) or max(len(one), len(other)) < LONG:
+        return False
+    return one[0] == other[0] and one[-2:] == other[-2:] and OSA.distance(one, other, score_cutoff=1) == 1
+
+
+def _persons(one: Parts, other: Parts) -> _Match | None:
+    if one.generation != other.generation and len(one.tokens) > 1:
+        return None
+    surname = same_word(one.tokens[-1], other.tokens[-1])
+    if not surname:
+        return None
+    if len(one.tokens) == 1:
+        return _surname_alone(one, other, surname)
+    given = _given(one.tokens[:-1], other.tokens[:-1])
+    if not given or (given in ("initial", "nickname", "middle name") and surname == "typo"):
+        return None
+    if given in ("initial", "nickname", "middle name"):
+        return _Match("weak", given, 0.8 if given != "initial" else 0.7)
+    if surname == given == "same":
+        return _Match("strong", "same name", 1.0)
+    if surname != "same" and given == "typo":
+        return None
+    return _Match("strong", f"{surname} of surname" if surname != "same" else f"{given} of given name", 0.9)
+
+
+def _surname_alone(one: Parts, other: Parts, surname: str) -> _Match | None:
+    if len(other.tokens) == 1:
+        return _Match("strong", surname, 0.85) if surname != "typo" and one.generation == other.generation else None
+    return _Match("weak", "surname", 0.6) if surname != "typo" and len(one.tokens[0]) > 1 else None
+
+
+def _given(few: tuple[str, ...], many: tuple[str, ...]) -> str:
+    """How the given names of the shorter name fit into those of the longer one, in order ("" if they do not)."""
+    if len(few) == len(many):
+        found = {_given_word(a, b, first=not i) for i, (a, b) in enumerate(zip(few, many, strict=True))}
+        return next((r for r in ("", "initial", "nickname", "typo", "transliteration", "misread") if r in found), "same")
+    if len(few[0]) == 1 or len(many[0]) == 1 == len(few):
+        first = _given_word(few[0], many[0], first=True)
+        if not first and few[0] in many[1:] and len(few[0]) > 1:
+            return "middle name"
+        return "initial" if first and _inside(few[1:], many[1:]) else ""
+    start = 0 if _given_word(few[0], many[0], first=True) in ("same", "nickname", "transliteration") else None
+    if start is None:
+        return "middle name" if _inside(few, many[1:]) and all(len(token) > 1 for token in few) else ""
+    return "middle name" if _inside(few[1:], many[1:]) else ""
+
+
+def _inside(few: tuple[str, ...], many: tuple[str, ...]) -> bool:
+    rest = iter(many)
+    return all(any(_given_word(token, other, first=False) in ("same", "initial") for other in rest) for token in few)
+
+
+def _given_word(one: str, other: str, *, first: bool) -> str:
+    if one == other:
+        return "same"
+    if len(one) == 1 or len(other) == 1:
+        return "initial" if one[0] == other[0] else ""
+    if first and (other in words.NICKNAMES.get(one, ()) or one in words.NICKNAMES.get(other, ())):
+        return "nickname"
+    return same_word(one, other)
+
+
+def _names(one: Parts, other: Parts) -> _Match | None:
+    if "," not in one.text + other.text and len(one.tokens) == len(other.tokens):
+        return _same_length(one, other)
+    if one.tokens == other.tokens:
+        return _Match("strong", "punctuation", 0.95)
+    if core(one) == core(other) and (one.text == core(one) or one.tokens == other.tokens[: len(one.tokens)]):
+        return _Match("weak", "short form", 0.7)
+    if len(one.tokens) == 1 and len(one.text) >= 3 and one.text in acronyms(other.tokens):
+        return _Match("weak", "acronym", 0.7)
+    return None
+
+
+def _same_length(one: Parts, other: Parts) -> _Match | None:
+    differing = [(a, b) for a, b in zip(one.tokens, other.tokens, strict=True) if a != b]
+    if len(differing) != 1:
+        return None
+    if {differing[0][0], differing[0][1]} in ({"co", "company"}, {"corp", "corporation"}, {"dept", "department"}):
+        return _Match("strong", "abbreviation", 0.95)
+    reason = same_word(*differing[0])
+    return _Match("strong", reason, 0.9) if reason else None
+
+
+def canonicalize(names: Iterable[str], links: Iterable[Link]) -> dict[str, str]:
+    """The canonical key of each name.
+
+    Strong links join names into components. From each component the weak links are followed to where none leads further; if
+    that is one component, the first belongs to it, else it stays alone. The most specific name of the component speaks for all.
+    """
+    links = list(links)
+    root = _components(names, links)
+    onward: dict[str, set[str]] = defaultdict(set)
+    for each in links:
+        if each.strength == "weak" and root[each.left] != root[each.right]:
+            onward[root[each.left]].add(root[each.right])
+    members: dict[str, list[str]] = defaultdict(list)
+    for name, first in root.items():
+        members[first].append(name)
+    best = {first: max(group, key=specificity) for first, group in members.items()}
+    home = {first: _home(first, onward) for first in members}
+    return {name: best[home[first]] for name, first in root.items()}
+
+
+def _components(names: Iterable[str], links: Iterable[Link]) -> dict[str, str]:
+    above = {name: name for name in names}
+
+    def find(name: str) -> str:
+        while above[name] != name:
+            above[name] = name = above[above[name]]
+        return name
+
+    for each in links:
+        if each.strength == "strong":
+            above[find(each.left)] = find(each.right)
+    return {name: find(name) for name in above}
+
+
+def _home(first: str, onward: dict[str, set[str]]) -> str:
+    seen, waiting, ends = {first}, [first], set[str]()
+    while waiting:
+        at = waiting.pop()
+        further = onward.get(at, set())
+        if not further:
+            ends.add(at)
+        waiting.extend(further - seen)
+        seen |= further
+    return ends.pop() if len(ends) == 1 else first
