@@ -107,6 +107,8 @@ class Settings(BaseSettings):
     """How often the queue processor looks for work when nothing wakes it, in seconds."""
     lease_duration: timedelta = timedelta(seconds=60)
     """How long a worker may be silent before its document is given to another, in seconds."""
+    repair_after: timedelta = timedelta(seconds=120)
+    """How long a document may stand still between two steps before it is sent on again, in seconds."""
     step_retries: int = Field(8, ge=0)
     """How often a step is tried again when a service is away, with back-off, before the document fails."""
     retry_longest_wait: timedelta = timedelta(seconds=120)
@@ -118,7 +120,8 @@ class Settings(BaseSettings):
     def _check_times(self) -> Self:
         if self.celery_task_time_limit >= self.celery_visibility_timeout:
             raise ValueError(
-                "CELERY_TASK_TIME_LIMIT must be below CELERY_VISIBILITY_TIMEOUT: a task that lives longer is delivered a second time."
+                "CELERY_TASK_TIME_LIMIT must be below CELERY_VISIBILITY_TIMEOUT: "
+                "a task that lives longer is delivered a second time."
             )
         if self.celery_task_soft_time_limit > self.celery_task_time_limit:
             raise ValueError("CELERY_TASK_SOFT_TIME_LIMIT must not be above CELERY_TASK_TIME_LIMIT.")

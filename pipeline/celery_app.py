@@ -1,0 +1,67 @@
+"""The Celery application: ``celery -A pipeline.celery_app worker -Q ocr`` works as any Celery user expects.
+
+Settings are read when Celery first asks for its configuration, not on import.
+"""
+
+from typing import Any
+
+from celery import Celery
+from kombu import Queue
+
+from pipeline.endpoints import located
+from pipeline.queues import WORKER_TYPES, task_routes
+from pipeline.settings import Settings, load_settings
+
+RESULTS_KEPT = 7 * 24 * 3600
+
+
+def celery_settings(settings: Settings) -> dict[str, Any]:
+    """Celery's configuration: delivery at least once, one message at a time, ids as JSON only."""
+    broker = settings.broker
+    backend = settings.celery_result_backend
+    sockets = {"socket_timeout": 30, "socket_connect_timeout": 10, "socket_keepalive": True}
+    most_tasks = settings.celery_worker_concurrency or max(w.concurrency for w in WORKER_TYPES)
+    return {
+        "broker_url": broker,
+        "result_backend": backend.get_secret_value() if backend else broker,
+        "imports": ("pipeline.tasks",),
+        "task_routes": task_routes(),
+        "task_queues": [Queue(w.name) for w in WORKER_TYPES],
+        "task_default_queue": "default",
+        "task_create_missing_queues": False,
+        "task_serializer": "json",
+        "result_serializer": "json",
+        "accept_content": ["json"],
+        "task_acks_late": True,
+        "task_reject_on_worker_lost": True,
+        "task_retry_on_worker_lost": True,
+        "task_track_started": True,
+        "task_soft_time_limit": settings.celery_task_soft_time_limit.total_seconds(),
+        "task_time_limit": settings.celery_task_time_limit.total_seconds(),
+        "worker_prefetch_multiplier": settings.celery_worker_prefetch_multiplier,
+        "worker_max_tasks_per_child": settings.celery_worker_max_tasks_per_child,
+        "worker_concurrency": settings.celery_worker_concurrency,
+        "worker_soft_shutdown_timeout": 30,
+        "worker_cancel_long_running_tasks_on_connection_loss": False,
+        "worker_hijack_root_logger": True,
+        "result_expires": RESULTS_KEPT,
+        "result_backend_always_retry": True,
+        "result_backend_max_retries": 60,
+        "broker_connection_retry_on_startup": True,
+        "broker_transport_options": {
+            "visibility_timeout": settings.celery_visibility_timeout.total_seconds(),
+            "unacked_restore_interval": 5,
+            "unacked_restore_throttle": 1,
+            "polling_interval": 5,
+            "queue_order_strategy": "priority",
+            "max_connections": most_tasks + 50,
+            **sockets,
+        },
+        "redis_socket_timeout": sockets["socket_timeout"],
+        "redis_socket_connect_timeout": sockets["socket_connect_timeout"],
+        "redis_socket_keepalive": True,
+    }
+
+
+app = Celery("nlp_pipeline")
+app.add_defaults(lambda: celery_settings(located(load_settings())))

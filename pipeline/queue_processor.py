@@ -1,0 +1,127 @@
+"""The queue processor: claims waiting documents, starts their chains, sends lost ones on again. Several may run."""
+
+import logging
+import signal
+import threading
+from collections.abc import Callable
+from datetime import timedelta
+from types import FrameType
+
+import psycopg
+from kombu.exceptions import OperationalError
+
+from pipeline.endpoints import located
+from pipeline.errors import ServiceUnavailable
+from pipeline.model import Due
+from pipeline.ports import DocumentStore
+from pipeline.settings import load_settings
+from pipeline.wiring import Services
+
+log = logging.getLogger("pipeline.queue_processor")
+
+CHANNELS = ("nlp_pipeline_pending", "nlp_pipeline_finished")
+PAUSE = 0.1  # seconds between two looks at the database, so that many notices cost one
+BATCH = 100
+
+
+class QueueProcessor:
+    """Moves documents from `pending` into the chain, at most ``in_flight`` at one time.
+
+    Args:
+        documents: the database of record.
+        start: sends one document on its way.
+        in_flight: most documents between `pending` and their end.
+        poll: longest time between two looks at the database.
+        idle: a document that stood still between two steps for so long is sent on again.
+    """
+
+    def __init__(
+        self, documents: DocumentStore, start: Callable[[Due], None], in_flight: int, poll: timedelta, idle: timedelta
+    ) -> None:
+        self._documents = documents
+        self._start = start
+        self._in_flight = in_flight
+        self._poll = poll.total_seconds()
+        self._idle = idle
+        self._awake = threading.Event()
+        self._stopping = threading.Event()
+
+    def run(self) -> None:
+        """Work until ``stop`` is called. While a server is away it waits, with growing pauses."""
+        failures = 0
+        while not self._stopping.is_set():
+            try:
+                self.once()
+                failures = 0
+            except (ServiceUnavailable, OperationalError) as fault:
+                failures += 1
+                log.warning("waiting: %s", fault)
+            self._awake.wait(min(self._poll, 2.0**failures) if failures else self._poll)
+            self._awake.clear()
+            self._stopping.wait(PAUSE)
+
+    def once(self) -> int:
+        """Claim, repair, start; return how many documents were started."""
+        due = self._documents.claim(BATCH, self._in_flight)
+        lost = self._documents.repair(self._idle, BATCH)
+        for document in lost:
+            log.warning("%s stood still before %s: sent on again", document.document_id, document.step)
+        for document in (*due, *lost):
+            self._start(document)
+        return len(due) + len(lost)
+
+    def wake(self) -> None:
+        """Look at the database now."""
+        self._awake.set()
+
+    def stop(self) -> None:
+        """Finish the round that is running, then end."""
+        self._stopping.set()
+        self._awake.set()
+
+    @property
+    def stopping(self) -> bool:
+        """Whether ``stop`` was called."""
+        return self._stopping.is_set()
+
+
+def listen(conninfo: str, processor: QueueProcessor) -> None:
+    """Wake the processor at each notice of the database, until it stops; polling goes on while the connection is away."""
+    while not processor.stopping:
+        try:
+            with psycopg.connect(conninfo, autocommit=True, connect_timeout=10, application_name="nlp-pipeline listen") as db:
+                for channel in CHANNELS:
+                    db.execute(psycopg.sql.SQL("listen {}").format(psycopg.sql.Identifier(channel)))
+                processor.wake()
+                while not processor.stopping:
+                    for _ in db.notifies(timeout=1.0, stop_after=1):
+                        processor.wake()
+        except psycopg.OperationalError:
+            threading.Event().wait(1.0)
+
+
+def main() -> None:
+    """Run until SIGTERM or SIGINT."""
+    from pipeline.workflow import start
+
+    settings = located(load_settings())
+    logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    use = Services(settings)
+    processor = QueueProcessor(
+        use.documents, lambda due: start(*due), settings.documents_in_flight, settings.poll_interval, settings.repair_after
+    )
+
+    def end(_signal: int, _frame: FrameType | None) -> None:
+        processor.stop()
+
+    signal.signal(signal.SIGTERM, end)
+    signal.signal(signal.SIGINT, end)
+    threading.Thread(target=listen, args=(settings.database, processor), name="listen", daemon=True).start()
+    log.info("waiting for documents")
+    processor.run()
+    use.close()
+    log.info("stopped")
+
+
+if __name__ == "__main__":
+    main()

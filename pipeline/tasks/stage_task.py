@@ -1,0 +1,109 @@
+"""Everything around a step, in one place: lease, heartbeat, commit or failure, and whether to try again."""
+
+import logging
+import random
+from collections.abc import Callable
+from datetime import timedelta
+from functools import wraps
+from typing import Any
+
+from celery import Task
+from celery.exceptions import Ignore, SoftTimeLimitExceeded
+
+from pipeline.celery_app import app
+from pipeline.errors import BadDocument, LeaseLost, Misconfigured, NotReady, PipelineError, ServiceUnavailable, Throttled
+from pipeline.model import DocumentId, Engine, Lease, Verdict
+from pipeline.status import Step
+from pipeline.wiring import Services, services
+
+log = logging.getLogger("pipeline.tasks")
+
+INTERNAL_TRIES = 2  # a fault that nobody named may pass, but is not worth many tries
+
+
+def stage_task(step: Step, *made_by: Callable[[Services], Engine]) -> Callable[[Callable[[Lease], None]], Task[Any, Any]]:
+    """Make a Celery task of a step's body.
+
+    Args:
+        step: the step; its value is the task's name.
+        made_by: the engines that the result depends on; a changed one makes the step run again.
+    """
+
+    def decorate(body: Callable[[Lease], None]) -> Task[Any, Any]:
+        @app.task(name=step.value, bind=True, max_retries=None, ignore_result=True)
+        @wraps(body)
+        def task(self: Task[Any, Any], document_id: str) -> None:
+            _perform(self, step, made_by, body, DocumentId(document_id))
+
+        return task  # type: ignore[no-any-return]  # Celery's decorator is not typed
+
+    return decorate
+
+
+def _perform(
+    task: Task[Any, Any], step: Step, made_by: tuple[Callable[[Services], Engine], ...], body: Callable[[Lease], None], document_id: DocumentId
+) -> None:
+    use = services()
+    try:
+        engine = " + ".join("/".join(part(use)) for part in made_by)
+        verdict, lease = use.documents.begin(document_id, step, engine, task.request.hostname or "")
+    except ServiceUnavailable as fault:
+        raise task.retry(exc=fault, countdown=_wait(use, task.request.retries, fault)) from fault
+    if verdict is Verdict.DONE:
+        return
+    if verdict is not Verdict.RUN:
+        log.info("%s of %s: %s", step, document_id, verdict)
+        raise Ignore
+    with use.heartbeat.of(lease):
+        failure = _try(body, lease)
+    if failure is not None:
+        _settle(task, use, lease, failure)
+
+
+def _try(body: Callable[[Lease], None], lease: Lease) -> Exception | None:
+    try:
+        body(lease)
+    except Exception as fault:  # noqa: BLE001  # the one place that decides what every fault means
+        return fault
+    return None
+
+
+def _settle(task: Task[Any, Any], use: Services, lease: Lease, fault: Exception) -> None:
+    """Record the failure; try again later, or end the chain."""
+    if isinstance(fault, LeaseLost):
+        log.info("%s of %s: %s", lease.step, lease.document_id, fault)
+        raise Ignore
+    code, message, tries = _explain(use, fault)
+    wait = _wait(use, task.request.retries, fault)
+    try:
+        again = use.documents.fail(lease, code, message, timedelta(seconds=wait) if tries else None, tries)
+    except (LeaseLost, ServiceUnavailable):
+        again = True
+    log.log(logging.WARNING if again else logging.ERROR, "%s of %s: %s (%s)", lease.step, lease.document_id, message, code)
+    if not again:
+        raise Ignore
+    raise task.retry(exc=fault if isinstance(fault, PipelineError) else None, countdown=wait)
+
+
+def _explain(use: Services, fault: Exception) -> tuple[str, str, int]:
+    """Code, message and how often to try again at most."""
+    if isinstance(fault, BadDocument | Misconfigured):
+        return fault.code, fault.message, 0
+    if isinstance(fault, PipelineError):
+        return fault.code, fault.message, use.step_retries
+    if isinstance(fault, SoftTimeLimitExceeded):
+        return "timeout", "The step took longer than CELERY_TASK_SOFT_TIME_LIMIT allows.", 0
+    if isinstance(fault, MemoryError):
+        return "out_of_memory", "The document needs more memory than the worker has.", INTERNAL_TRIES
+    log.error("a fault without a name", exc_info=fault)
+    return "internal", f"An internal fault ({type(fault).__name__}); the worker's log has the details.", INTERNAL_TRIES
+
+
+def _wait(use: Services, tries: int, fault: Exception) -> float:
+    """Seconds before the next try: as the service says, else exponential with full jitter (1, 2, 4 … up to the longest wait)."""
+    if isinstance(fault, Throttled):
+        return fault.retry_after
+    if isinstance(fault, NotReady):
+        return fault.check_again_in
+    longest = use.longest_wait.total_seconds()
+    return min(longest, 2.0 ** min(tries, 16)) * random.uniform(0.5, 1.0)  # noqa: S311

@@ -1,0 +1,33 @@
+"""A document's way, in order. Read this first.
+
+Each step is a task that takes the document's id, asks the database for a lease, and commits its results with the lease's end.
+Only ids travel, so going on in the middle is a slice of the tuple.
+"""
+
+from celery import chain
+
+from pipeline.model import DocumentId
+from pipeline.status import Step
+from pipeline.tasks import (
+    build_relationships,
+    create_document_node,
+    extract_entities,
+    process_chunking,
+    process_ocr,
+    resolve_entities,
+)
+
+STEPS = (
+    process_ocr,  # file -> pages of text with places, attachments as documents of their own
+    create_document_node,  # language, category; the document's node in the graph
+    process_chunking,  # passages with embeddings
+    extract_entities,  # mentions: span, type, confidence
+    resolve_entities,  # mentions -> canonical entities, within the document and across all
+    build_relationships,  # relations with evidence; the document's part of the graph; completed
+)
+
+
+def start(document_id: DocumentId, step: Step = Step.PROCESS_OCR) -> None:
+    """Send the document on its way, from ``step`` to the end. Sending it twice does no harm: the lease decides."""
+    steps = STEPS[list(Step).index(step) :]
+    chain(task.si(document_id) for task in steps).apply_async()

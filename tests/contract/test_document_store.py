@@ -1,0 +1,316 @@
+"""The contract of ``ports.DocumentStore``, on the real database."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+import numpy as np
+import psycopg
+import pytest
+
+from pipeline.errors import BadDocument, LeaseLost
+from pipeline.model import (
+    Box,
+    Candidates,
+    Chunk,
+    DocumentId,
+    DocumentInfo,
+    EntityType,
+    Evidence,
+    Lease,
+    Mention,
+    NameLink,
+    NewName,
+    Page,
+    PageSpan,
+    Source,
+    Submission,
+    Verdict,
+    Word,
+)
+from pipeline.status import MOVES, Status, Step
+from pipeline.stores.migrations import migrate, migrations
+from pipeline.stores.postgres import Database, PostgresStore
+
+TEXT = "Ada Lovelace wrote to Charles Babbage. Mr. Babbage answered."
+NOW = timedelta(0)
+
+
+@pytest.fixture
+def db(database_url: str) -> Iterator[psycopg.Connection[tuple[object, ...]]]:
+    migrate(database_url)
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        yield connection
+
+
+@pytest.fixture
+def store(database_url: str, db: object) -> Iterator[PostgresStore]:
+    database = Database(database_url)
+    yield PostgresStore(database)
+    database.close()
+
+
+def queue(store: PostgresStore, path: str = "a.txt", sha: str = "1", project: str = "matter") -> DocumentId:
+    return store.submit(project, [Submission(path, path, f"{project}/{sha}", 10, sha)])[0].document_id
+
+
+def claimed(store: PostgresStore, path: str = "a.txt", project: str = "matter") -> DocumentId:
+    document = queue(store, path, sha=path, project=project)
+    assert document in [d.document_id for d in store.claim(100, 1000)]
+    return document
+
+
+def begin(store: PostgresStore, document: DocumentId, step: Step, engine: str = "e/1") -> Lease:
+    verdict, lease = store.begin(document, step, engine, "worker")
+    assert verdict is Verdict.RUN
+    return lease
+
+
+def read(store: PostgresStore, document: DocumentId, text: str = TEXT) -> None:
+    page = Page(1, text, words=(Word(0, 3, Box(0.1, 0.1, 0.2, 0.2), 0.9),))
+    span = PageSpan(1, 0, len(text), Source.TEXT, 1.0)
+    store.save_pages(begin(store, document, Step.PROCESS_OCR), DocumentInfo("text/plain", {"title": "t"}), text, [page], [span], [])
+
+
+def chunked(store: PostgresStore, document: DocumentId, text: str = TEXT) -> None:
+    read(store, document, text)
+    store.save_node(begin(store, document, Step.CREATE_DOCUMENT_NODE), "en", "letter")
+    vectors = np.eye(2, 384, dtype=np.float32)
+    half = text.index(". ") + 2
+    store.save_chunks(begin(store, document, Step.PROCESS_CHUNKING), [Chunk(0, 0, half), Chunk(1, half, len(text))], vectors)
+
+
+def finished(store: PostgresStore, document: DocumentId) -> None:
+    chunked(store, document)
+    mentions = [Mention(0, 12, EntityType.PERSON), Mention(22, 37, EntityType.PERSON), Mention(43, 50, EntityType.PERSON)]
+    store.save_mentions(begin(store, document, Step.EXTRACT_ENTITIES), mentions)
+    lease = begin(store, document, Step.RESOLVE_ENTITIES)
+    clusters = [("ada lovelace", [0]), ("charles babbage", [1, 2])]
+    known = store.candidates(document, ["lovelace", "babbage"])
+    new = [NewName(key, 2, (key.split()[-1],)) for key, _ in clusters if key not in known.keys]
+    assert store.save_resolution(lease, known.arrival, clusters, new, [])
+    lease = begin(store, document, Step.BUILD_RELATIONSHIPS)
+    ada, charles, again = store.mentions(document)
+    assert charles.entity_id == again.entity_id != ada.entity_id
+    store.save_relations(lease, [Evidence(ada.entity_id, "CO_OCCURS_WITH", charles.entity_id, 0, 38, 1.0)])
+    store.finish_graph(lease)
+
+
+def test_permitted_moves_are_the_same_in_code_and_database(db: psycopg.Connection[tuple[str, ...]]) -> None:
+    rows = db.execute("select old::text, new::text from permitted_moves").fetchall()
+    assert set(rows) == {(old.value, new.value) for old, news in MOVES.items() for new in news}
+    for name, enum in (("document_status", Status), ("pipeline_step", Step), ("entity_type", EntityType)):
+        labels = db.execute(
+            "select enumlabel from pg_enum join pg_type t on t.oid = enumtypid where typname = %s order by enumsortorder", (name,)
+        )
+        assert [row[0] for row in labels] == [member.value for member in enum]
+
+
+def test_the_database_refuses_an_illegal_move(db: psycopg.Connection[tuple[str]], store: PostgresStore) -> None:
+    document = queue(store)
+    with pytest.raises(psycopg.Error, match="cannot go from pending to completed"):
+        db.execute("update documents set status = 'completed' where id = %s", (document,))
+
+
+def test_migrating_in_steps_gives_the_same_schema_as_at_once(database_url: str, db: psycopg.Connection[tuple[str]]) -> None:
+    def catalogue(connection: psycopg.Connection[tuple[str]]) -> list[tuple[str]]:
+        return connection.execute(
+            "select table_name || '.' || column_name || ':' || data_type || coalesce(column_default, '') from information_schema.columns"
+            " where table_schema = 'public' union select pg_get_functiondef(p.oid) from pg_proc p"
+            " join pg_language l on l.oid = p.prolang where pronamespace = 'public'::regnamespace and lanname in ('sql', 'plpgsql')"
+            " union select indexdef from pg_indexes where schemaname = 'public' order by 1"
+        ).fetchall()
+
+    at_once = catalogue(db)
+    db.execute("drop schema public cascade; create schema public")
+    assert [name for n in range(len(migrations())) for name in migrate(database_url, n + 1)] == [name for name, _ in migrations()]
+    with psycopg.connect(database_url) as fresh:
+        assert catalogue(fresh) == at_once
+    assert migrate(database_url) == []
+
+
+def test_a_document_goes_through_all_steps_once(db: psycopg.Connection[tuple[object, ...]], store: PostgresStore) -> None:
+    document = claimed(store)
+    finished(store, document)
+    assert db.execute("select status::text, lease_until from documents").fetchall() == [("completed", None)]
+    outcomes = db.execute("select step::text, outcome from document_processing_history order by id").fetchall()
+    assert outcomes == [(step.value, "done") for step in Step]
+    assert store.reading(document).text == TEXT
+    assert store.claim(10, 10) == []
+
+
+def test_a_commit_with_an_old_token_is_refused_and_writes_nothing(db: psycopg.Connection[tuple[int]], store: PostgresStore) -> None:
+    document = claimed(store)
+    old = begin(store, document, Step.PROCESS_OCR)
+    store.release(old)
+    new = begin(store, document, Step.PROCESS_OCR)
+    assert new.token > old.token
+    page, span = Page(1, "old"), PageSpan(1, 0, 3, Source.TEXT, 1.0)
+    for _ in range(2):
+        with pytest.raises(LeaseLost):
+            store.save_pages(old, DocumentInfo("text/plain"), "old", [page], [span], [])
+    assert db.execute("select count(*) from pages").fetchone() == (0,)
+    assert not store.renew(old)
+    assert store.renew(new)
+    with pytest.raises(LeaseLost):
+        store.fail(old, "x", "x", None, 0)
+
+
+def test_a_step_delivered_twice_commits_once(db: psycopg.Connection[tuple[int]], store: PostgresStore) -> None:
+    document = claimed(store)
+    lease = begin(store, document, Step.PROCESS_OCR)
+    assert store.begin(document, Step.PROCESS_OCR, "e/1", "other")[0] is Verdict.TAKEN
+    assert store.begin(document, Step.PROCESS_CHUNKING, "e/1", "other")[0] is Verdict.EARLY
+    store.save_pages(lease, DocumentInfo("text/plain"), "x", [Page(1, "x")], [PageSpan(1, 0, 1, Source.TEXT, 1.0)], [])
+    assert store.begin(document, Step.PROCESS_OCR, "e/1", "other")[0] is Verdict.DONE
+    with pytest.raises(LeaseLost):
+        store.save_pages(lease, DocumentInfo("text/plain"), "x", [Page(1, "x")], [PageSpan(1, 0, 1, Source.TEXT, 1.0)], [])
+    assert db.execute("select count(*) from document_processing_history").fetchone() == (1,)
+
+
+def test_two_claimers_never_get_one_document(store: PostgresStore) -> None:
+    for n in range(60):
+        queue(store, f"{n}.txt", str(n), project=f"p{n % 3}")
+    with ThreadPoolExecutor(4) as pool:
+        claims = [due.document_id for batch in pool.map(lambda _: store.claim(7, 1000), range(12)) for due in batch]
+    assert len(claims) == len(set(claims)) == 60
+
+
+def test_no_more_than_so_many_documents_are_in_flight_and_projects_take_turns(store: PostgresStore) -> None:
+    first = [queue(store, f"{n}.txt", str(n), project="large") for n in range(10)]
+    second = [queue(store, f"{n}.txt", str(n), project="small") for n in range(2)]
+    got = [due.document_id for due in store.claim(100, 4)]
+    assert len(got) == 4
+    assert set(second) <= set(got)
+    assert len(set(first) & set(got)) == 2
+    assert store.claim(100, 4) == []
+
+
+def test_submitting_again_does_nothing_until_the_content_changes(store: PostgresStore) -> None:
+    one = Submission("a.txt", "a.txt", "k1", 1, "1")
+    assert store.submit("m", [one])[0].outcome == "submitted"
+    assert store.submit("m", [one])[0].outcome == "known"
+    document = store.claim(1, 1)[0].document_id
+    assert store.submit("m", [one])[0].outcome == "known"
+    finished(store, document)
+    assert store.submit("m", [one])[0].outcome == "known"
+    assert store.submit("m", [one._replace(storage_key="k2", sha256="2")])[0].outcome == "changed"
+    assert [due.document_id for due in store.claim(1, 1)] == [document]
+    assert store.file(document).storage_key == "k2"
+
+
+def test_a_bad_document_ends_at_once_and_a_passing_fault_is_tried_again(db: psycopg.Connection[tuple[object, ...]], store: PostgresStore) -> None:
+    bad, unlucky = claimed(store, "bad.pdf"), claimed(store, "unlucky.pdf")
+    assert not store.fail(begin(store, bad, Step.PROCESS_OCR), "encrypted", "It is encrypted.", None, 5)
+    for _ in range(2):
+        assert store.fail(begin(store, unlucky, Step.PROCESS_OCR), "service_unavailable", "S3 is away.", NOW, 2)
+    assert db.execute("select waiting_for from documents where id = %s", (unlucky,)).fetchone() == ("S3 is away.",)
+    assert not store.fail(begin(store, unlucky, Step.PROCESS_OCR), "service_unavailable", "S3 is away.", NOW, 2)
+    rows = db.execute("select file_name, status::text, step::text, error_code from documents order by file_name").fetchall()
+    assert rows == [("bad.pdf", "error", "process_ocr", "encrypted"), ("unlucky.pdf", "error", "process_ocr", "service_unavailable")]
+    assert store.begin(bad, Step.PROCESS_OCR, "e", "w")[0] is Verdict.GONE
+    known = [Submission(name, name, f"matter/{name}", 10, name) for name in ("bad.pdf", "unlucky.pdf")]
+    assert [s.outcome for s in store.submit("matter", known)] == ["known", "retried"]
+
+
+def test_an_expired_lease_is_repaired_and_three_deaths_end_the_document(
+    database_url: str, db: psycopg.Connection[tuple[object, ...]]
+) -> None:
+    store = PostgresStore(Database(database_url), lease=timedelta(seconds=-1))
+    document = claimed(store)
+    for _ in range(3):
+        assert store.begin(document, Step.PROCESS_OCR, "e", "w")[0] is Verdict.RUN
+        db.execute("update documents set updated_at = now() - interval '1 minute'")
+        assert [due.document_id for due in store.repair(timedelta(seconds=20), 10)] == [document]
+        assert store.repair(timedelta(seconds=20), 10) == []
+    assert store.begin(document, Step.PROCESS_OCR, "e", "w")[0] is Verdict.GONE
+    assert db.execute("select status::text, error_code from documents").fetchall() == [("error", "worker_killed")]
+
+
+def test_a_lease_that_is_renewed_is_left_alone(db: psycopg.Connection[tuple[object, ...]], store: PostgresStore) -> None:
+    begin(store, claimed(store), Step.PROCESS_OCR)
+    db.execute("update documents set updated_at = now() - interval '1 day'")
+    assert store.repair(timedelta(seconds=1), 10) == []
+
+
+def test_the_same_fingerprint_is_skipped_and_a_changed_engine_makes_what_follows_stale(
+    db: psycopg.Connection[tuple[object, ...]], store: PostgresStore
+) -> None:
+    document = claimed(store)
+    finished(store, document)
+    db.execute("select restart_document(%s, 'process_ocr')", (document,))
+    store.claim(1, 1)
+    assert store.begin(document, Step.PROCESS_OCR, "e/1", "w")[0] is Verdict.DONE
+    assert store.begin(document, Step.CREATE_DOCUMENT_NODE, "e/1", "w")[0] is Verdict.DONE
+    store.save_chunks(
+        begin(store, document, Step.PROCESS_CHUNKING, "e/2"), [Chunk(0, 0, len(TEXT))], np.ones((1, 384), dtype=np.float32)
+    )
+    assert store.begin(document, Step.EXTRACT_ENTITIES, "e/1", "w")[0] is Verdict.RUN
+
+
+def test_attachments_become_documents(db: psycopg.Connection[tuple[object, ...]], store: PostgresStore) -> None:
+    document = claimed(store, "mail.eml")
+    child = Submission("mail.eml/a.pdf", "a.pdf", "k", 3, "3")
+    page, span = Page(1, "x"), PageSpan(1, 0, 1, Source.TEXT, 1.0)
+    store.save_pages(begin(store, document, Step.PROCESS_OCR), DocumentInfo("message/rfc822"), "x", [page], [span], [child])
+    (due,) = store.claim(10, 10)
+    assert store.file(due.document_id) == ("k", "a.pdf", "mail.eml/a.pdf", 1, "matter")
+    assert db.execute("select parent_id::text from documents where id = %s", (due.document_id,)).fetchone() == (document,)
+
+
+def test_a_name_that_arrived_meanwhile_is_compared_first(store: PostgresStore) -> None:
+    one, other = claimed(store, "one.txt"), claimed(store, "other.txt")
+    for document in (one, other):
+        chunked(store, document)
+        store.save_mentions(begin(store, document, Step.EXTRACT_ENTITIES), [Mention(0, 12, EntityType.PERSON)])
+    mine, yours = begin(store, one, Step.RESOLVE_ENTITIES), begin(store, other, Step.RESOLVE_ENTITIES)
+    seen = store.candidates(one, ["lovelace"])
+    assert seen == Candidates(0, ())
+    assert store.save_resolution(yours, 0, [("a lovelace", [0])], [NewName("a lovelace", 2, ("lovelace",))], [])
+    new = NewName("ada lovelace", 2, ("lovelace",))
+    assert not store.save_resolution(mine, seen.arrival, [("ada lovelace", [0])], [new], [])
+    seen = store.candidates(one, ["lovelace"])
+    assert seen.keys == ("a lovelace",)
+    link = NameLink("a lovelace", "ada lovelace", strong=True, reason="initial", score=0.9)
+    assert store.save_resolution(mine, seen.arrival, [("ada lovelace", [0])], [new], [link])
+    with store.graph_writing(one) as work:
+        (entity,) = work.document.entities
+        assert (entity.name, entity.mentions, entity.documents) == ("Ada Lovelace", 2, 2)
+        assert len(work.change.gone) == 1
+    with store.graph_writing(other) as work:
+        assert work.change.gone == ()
+
+
+def test_what_the_graph_is_told(store: PostgresStore) -> None:
+    document, second = claimed(store), claimed(store, "b.txt")
+    finished(store, document)
+    finished(store, second)
+    with store.graph_writing(document) as work:
+        part = work.document
+    assert part.document.file_name == "a.txt"
+    assert [c.index for c in part.chunks] == [0, 1]
+    assert {(e.name, e.mentions, e.documents) for e in part.entities} == {("Ada Lovelace", 2, 2), ("Charles Babbage", 4, 2)}
+    assert sorted(m.count for m in part.mentions) == [1, 1, 1]
+    assert [(r.weight, r.documents) for r in part.relations] == [(2, 2)]
+
+
+def test_names_that_nothing_mentions_any_more_are_dropped(db: psycopg.Connection[tuple[object, ...]], store: PostgresStore) -> None:
+    document = claimed(store)
+    finished(store, document)
+    db.execute("select restart_document(%s, 'process_ocr')", (document,))
+    store.claim(1, 1)
+    verdict, lease = store.begin(document, Step.PROCESS_OCR, "e/2", "w")
+    assert verdict is Verdict.RUN
+    page, span = Page(1, TEXT), PageSpan(1, 0, len(TEXT), Source.TEXT, 1.0)
+    store.save_pages(lease, DocumentInfo("text/plain"), TEXT, [page], [span], [])
+    store.save_node(begin(store, document, Step.CREATE_DOCUMENT_NODE), "en", "")
+    store.save_chunks(begin(store, document, Step.PROCESS_CHUNKING), [], np.zeros((0, 384), dtype=np.float32))
+    store.save_mentions(begin(store, document, Step.EXTRACT_ENTITIES), [])
+    assert db.execute("select count(*) from entities").fetchone() == (0,)
+
+
+def test_a_deleted_document_is_said_to_be_deleted(store: PostgresStore) -> None:
+    missing = DocumentId("00000000-0000-0000-0000-000000000000")
+    assert store.begin(missing, Step.PROCESS_OCR, "e", "w")[0] is Verdict.GONE
+    with pytest.raises(BadDocument, match="deleted"):
+        store.file(missing)
