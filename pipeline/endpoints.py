@@ -56,6 +56,18 @@ def running_endpoints(settings: Settings) -> Endpoints | None:
     return recorded_endpoints(settings, state, home.passwords())
 
 
+def located(settings: Settings) -> Settings:
+    """The settings with the addresses of all servers in them.
+
+    Raises:
+        ServiceUnavailable: an embedded server does not run; code ``not_running``.
+    """
+    endpoints = running_endpoints(settings)
+    if endpoints is None:
+        raise ServiceUnavailable(f"The servers of {settings.home} do not run. Start them: nlp-pipeline up.", "not_running")
+    return endpoints.fill(settings)
+
+
 def embedded(settings: Settings) -> list[str]:
     """Names of the servers whose URL is not set, in the order in which they are told of."""
     urls = {"valkey": settings.broker, "postgres": settings.database, "arcadedb": settings.neo4j_uri}
@@ -96,17 +108,3 @@ def graph_uri(port: int) -> str:
 def child_environment(endpoints: Endpoints) -> dict[str, str]:
     """This process's environment with the addresses in it, for workers."""
     return os.environ | endpoints.environment()
-
-
-def located(settings: Settings) -> Settings:
-    """The settings with every server's address in them.
-
-    Raises:
-        ServiceUnavailable: a server is neither set nor running.
-    """
-    if not embedded(settings):
-        return settings
-    running = running_endpoints(settings)
-    if running is None:
-        raise ServiceUnavailable("The embedded servers do not run; start them with: nlp-pipeline up", "not_running")
-    return running.fill(settings)
