@@ -14,7 +14,7 @@ import pytest
 from psycopg import sql
 
 from pipeline.errors import Misconfigured
-from pipeline.settings import Settings
+from pipeline.settings import Settings, load_settings
 from pipeline.stores.migrations import migrate
 from pipeline.supervisor import Endpoints, Supervisor
 
@@ -25,7 +25,9 @@ KEPT_HOME = "NLP_PIPELINE_TEST_HOME"
 
 def embedded_settings(home: Path) -> Settings:
     """Settings of a home whose servers are all embedded, whatever the environment says."""
-    return Settings(nlp_pipeline_home=home, celery_broker_url=None, redis_host="", database_url=None, neo4j_uri="")
+    return load_settings(
+        _env_file=None, nlp_pipeline_home=home, celery_broker_url=None, redis_host="", database_url=None, neo4j_uri=""
+    )
 
 
 @contextmanager
