@@ -230,8 +230,8 @@ class DocumentStore(Protocol):
     def mentions(self, document_id: DocumentId) -> list[ResolvedMention]:
         """The document's mentions in order."""
 
-    def candidates(self, document_id: DocumentId, blocking_keys: Sequence[str]) -> Candidates:
-        """Names of the document's project that share a blocking key."""
+    def candidates(self, document_id: DocumentId, keys: Sequence[str], blocking_keys: Sequence[str]) -> Candidates:
+        """Names of the document's project that are among ``keys`` or share a blocking key."""
 
     def save_resolution(
         self, lease: Lease, arrival: int, clusters: Sequence[tuple[str, Sequence[int]]], names: Sequence[NewName], links: Sequence[NameLink]

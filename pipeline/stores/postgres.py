@@ -240,9 +240,9 @@ class PostgresStore:
         rows = self._db.rows("mentions", document=document_id)
         return [ResolvedMention(s, e, EntityType(t), c, i) for s, e, t, c, i in rows]
 
-    def candidates(self, document_id: DocumentId, blocking_keys: Sequence[str]) -> Candidates:
+    def candidates(self, document_id: DocumentId, keys: Sequence[str], blocking_keys: Sequence[str]) -> Candidates:
         """See ``ports.DocumentStore``."""
-        found = self._row("candidates", document_id, keys=list(blocking_keys))[0]
+        found = self._row("candidates", document_id, keys=list(keys), blocking_keys=list(blocking_keys))[0]
         return Candidates(found["arrival"], tuple(found["keys"]))
 
     def save_resolution(

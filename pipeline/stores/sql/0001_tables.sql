@@ -142,7 +142,7 @@ create table entities (
     id uuid primary key,
     project_id uuid not null references projects on delete cascade,
     arrival bigint generated always as identity,
-    key text not null,
+    key text not null,     -- class/normalised name
     tokens integer not null,
     root uuid,         -- of its strongly linked component
     merged_into uuid,  -- the canonical entity; null: itself
@@ -151,6 +151,7 @@ create table entities (
     unique (project_id, key)
 );
 
+create index entities_arrival on entities (project_id, arrival);
 create index entities_merged on entities (merged_into) where merged_into is not null;
 
 create table entity_keys (

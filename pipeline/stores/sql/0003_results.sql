@@ -63,13 +63,16 @@ begin
     perform finish_step(d);
 end $$;
 
--- Known names that share a blocking key with the given ones, and the arrival up to which they are complete.
-create function candidate_names(p_project uuid, p_blocking_keys text[]) returns jsonb language sql stable as $$
+-- Known names that share a blocking key with the given ones or are among them, and the arrival up to which they are complete.
+create function candidate_names(p_project uuid, p_keys text[], p_blocking_keys text[]) returns jsonb language sql stable as $$
     select jsonb_build_object(
         'arrival', coalesce((select max(arrival) from entities where project_id = p_project), 0),
         'keys', coalesce((
-            select jsonb_agg(distinct e.key) from entity_keys k join entities e on e.id = k.entity_id
-            where k.project_id = p_project and k.blocking_key = any (p_blocking_keys)), '[]'))
+            select jsonb_agg(key) from (
+                select e.key from entities e where e.project_id = p_project and e.key = any (p_keys)
+                union
+                select e.key from entity_keys k join entities e on e.id = k.entity_id
+                where k.project_id = p_project and k.blocking_key = any (p_blocking_keys)) found), '[]'))
 $$;
 
 -- p_clusters: [{key, mentions: [number]}]; p_names: the names that were not known: [{key, tokens, blocking_keys}];
@@ -166,7 +169,7 @@ begin
     ), best as (
         select distinct on (r.id) r.id, e.id as root
         from reach r join entities e on e.id = r.member
-        order by r.id, e.tokens desc, length(e.key) desc, e.key collate "C"
+        order by r.id, e.tokens desc, length(substring(e.key from position('/' in e.key) + 1)) desc, e.key collate "C"
     )
     update entities e set root = best.root from best where e.id = best.id and e.root is distinct from best.root;
 

@@ -32,7 +32,7 @@ select commit_chunks(%(document)s, %(token)s, %(chunks)s);
 select commit_mentions(%(document)s, %(token)s, %(mentions)s);
 
 -- name: candidates
-select candidate_names(project_id, %(keys)s) from documents where id = %(document)s;
+select candidate_names(project_id, %(keys)s, %(blocking_keys)s) from documents where id = %(document)s;
 
 -- name: save_resolution
 select commit_resolution(%(document)s, %(token)s, %(arrival)s, %(clusters)s, %(names)s, %(links)s);

