@@ -1,0 +1,97 @@
+"""The reading process: takes paths on its standard input, answers with events. Started by ``SandboxReader`` alone."""
+
+import importlib
+import json
+import os
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from queue import SimpleQueue
+
+from pipeline.errors import BadDocument
+from pipeline.model import ReadEvent
+from pipeline.readers import jail, wire
+from pipeline.readers.faults import Fault, bad
+from pipeline.readers.formats import Kind, sniff
+from pipeline.readers.limits import MEGABYTE, Limits
+
+_READERS = {
+    Kind.PDF: ("pdf", "read"),
+    Kind.IMAGE: ("image", "read"),
+    Kind.DOCX: ("docx", "read"),
+    Kind.HTML: ("html", "read"),
+    Kind.MAIL: ("mail", "read"),
+    Kind.MAILBOX: ("mail", "read_mailbox"),
+    Kind.SOUND: ("sound", "read"),
+    Kind.TEXT: ("text", "read"),
+    Kind.OFFICE: ("office", "read"),
+}
+
+
+def main() -> None:
+    """Answer requests until the input ends."""
+    limits = Limits.from_json(sys.argv[1])
+    jail.shut_in(limits)
+    out = os.dup(1)
+    os.dup2(2, 1)  # what a library prints must not end up between the frames
+    requests: SimpleQueue[dict[str, str]] = SimpleQueue()
+    threading.Thread(target=_listen, args=(requests,), daemon=True).start()
+    while True:
+        request = requests.get()
+        jail.allow_seconds(limits.seconds)
+        _answer(request, limits, out)
+
+
+def _listen(requests: SimpleQueue[dict[str, str]]) -> None:
+    """Pass requests on; the end of the input means that whoever started this process is gone."""
+    with open(0, "rb", buffering=0) as lines:  # unbuffered: a thread that holds a buffer's lock disturbs the exit
+        for line in lines:
+            requests.put(json.loads(line))
+    os._exit(0)
+
+
+def _answer(request: dict[str, str], limits: Limits, out: int) -> None:
+    try:
+        for event in read(Path(os.fsdecode(bytes.fromhex(request["path"]))), request["name"], limits):
+            _send(out, *wire.encode(event))
+        end: wire.Header = {"kind": "end"}
+    except BadDocument as fault:
+        end = _error(fault)
+    except MemoryError:
+        end = _error(bad(Fault.OUT_OF_MEMORY))
+    except RecursionError:
+        end = _error(bad(Fault.TOO_COMPLEX))
+    _send(out, end, b"")
+
+
+def read(path: Path, name: str, limits: Limits) -> Iterator[ReadEvent | None]:
+    """Read one file here, without any protection.
+
+    Raises:
+        BadDocument: the file cannot be read.
+    """
+    try:
+        size = path.stat().st_size
+        found = sniff(path, name)
+    except OSError as fault:
+        raise bad(Fault.UNREADABLE) from fault
+    if size > limits.file_size * MEGABYTE:
+        raise bad(Fault.TOO_LARGE)
+    module, function = _READERS[found.kind]
+    yield from getattr(importlib.import_module(f"pipeline.readers.{module}"), function)(path, found, limits)
+
+
+def _error(fault: BadDocument) -> wire.Header:
+    return {"kind": "error", "code": fault.code, "message": fault.message}
+
+
+def _send(out: int, header: wire.Header, body: bytes) -> None:
+    for piece in (wire.pack(header, body), body):
+        view = memoryview(piece)
+        while view:
+            view = view[os.write(out, view) :]
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,186 @@
+"""Word: headers, then body with headings, tables, text boxes and notes where they are referred to, then footers, comments."""
+
+import posixpath
+from collections.abc import Iterator
+from pathlib import Path
+
+from lxml import etree
+
+from pipeline.model import Attachment, DocumentInfo, Page, ReadEvent
+from pipeline.readers.archive import Archive, opened
+from pipeline.readers.clean import safe_name, tidy
+from pipeline.readers.faults import Fault, bad
+from pipeline.readers.formats import Format
+from pipeline.readers.limits import Limits
+
+_SKIPPED = {"del", "moveFrom", "instrText", "delText", "pPr", "rPr", "tblPr", "tcPr", "trPr", "sectPr", "sdtPr", "Fallback", "tblGrid",
+            "fldData", "docPr", "cNvPr", "rubyPr", "rt"}  # fmt: skip
+_SIGNS = {"tab": "\t", "br": "\n", "cr": "\n", "noBreakHyphen": "-", "ptab": "\t"}
+_NOTE_PARTS = {"footnoteReference": "footnotes", "endnoteReference": "endnotes"}
+_MAX_DEPTH = 250
+
+
+def read(path: Path, found: Format, limits: Limits) -> Iterator[ReadEvent]:
+    """Yield the document's text as one page, then the files embedded in it."""
+    with opened(path, limits) as archive:
+        main = _main_part(archive)
+        yield DocumentInfo(found.media_type, _properties(archive))
+        yield Page(1, tidy(_Document(archive, main).text()))
+        for number, name in enumerate(sorted(archive.names)):
+            if name.startswith("word/embeddings/") and not name.endswith((".bin", "/")) and number < limits.attachments:
+                yield Attachment(safe_name(name, "embedded"), archive.read(name))
+
+
+def _tag(element: etree._Element) -> str:
+    return element.tag.rpartition("}")[2] if isinstance(element.tag, str) else ""
+
+
+def _attribute(element: etree._Element, name: str) -> str:
+    return next((str(value) for key, value in element.attrib.items() if str(key).rpartition("}")[2] == name), "")
+
+
+def _relations(archive: Archive, part: str) -> list[tuple[str, str]]:
+    """(kind, part) of everything that a part refers to inside the archive."""
+    folder, base = posixpath.split(part)
+    name = posixpath.join(folder, "_rels", base + ".rels")
+    if name not in archive.names:
+        return []
+    found = []
+    for relation in archive.xml(name):
+        if _tag(relation) == "Relationship" and relation.get("TargetMode") != "External":
+            target = posixpath.normpath(posixpath.join("/" + folder, relation.get("Target", ""))).lstrip("/")
+            found.append((relation.get("Type", "").rpartition("/")[2], target))
+    return found
+
+
+def _main_part(archive: Archive) -> str:
+    for kind, part in _relations(archive, ""):
+        if kind == "officeDocument" and part in archive.names:
+            return part
+    if "word/document.xml" not in archive.names:
+        raise bad(Fault.DAMAGED)
+    return "word/document.xml"
+
+
+def _properties(archive: Archive) -> dict[str, str]:
+    if "docProps/core.xml" not in archive.names:
+        return {}
+    wanted = {"title", "creator", "subject", "created", "modified", "lastModifiedBy"}
+    return {_tag(item): item.text for item in archive.xml("docProps/core.xml") if _tag(item) in wanted and item.text}
+
+
+class _Document:
+    """One reading of a document: knows its notes and the styles that are headings."""
+
+    def __init__(self, archive: Archive, main: str) -> None:
+        self._archive = archive
+        self._main = main
+        self._parts: dict[str, list[str]] = {}
+        for kind, part in _relations(archive, main):
+            if part in archive.names:
+                self._parts.setdefault(kind, []).append(part)
+        self._notes = {kind: self._by_id(kind) for kind in ("footnotes", "endnotes", "comments")}
+        self._levels = self._heading_styles()
+        self._pending: list[etree._Element] = []
+
+    def text(self) -> str:
+        """All of it, in reading order."""
+        body = "".join(self._blocks(self._archive.xml(self._main), 0))
+        return "\n\n".join([*self._edges("header"), body, *self._edges("footer"), *self._comments()])
+
+    def _by_id(self, kind: str) -> dict[str, etree._Element]:
+        found = {}
+        for part in self._parts.get(kind, ()):
+            for note in self._archive.xml(part):
+                if _attribute(note, "type") not in {"separator", "continuationSeparator", "continuationNotice"}:
+                    found[_attribute(note, "id")] = note
+        return found
+
+    def _heading_styles(self) -> dict[str, int]:
+        levels: dict[str, int] = {}
+        for part in self._parts.get("styles", ()):
+            for style in self._archive.xml(part):
+                name = next((_attribute(item, "val").lower() for item in style if _tag(item) == "name"), "")
+                if name == "title":
+                    levels[_attribute(style, "styleId")] = 1
+                elif name.startswith("heading ") and name[8:].isdigit():
+                    levels[_attribute(style, "styleId")] = min(6, max(1, int(name[8:])))
+        return levels
+
+    def _edges(self, kind: str) -> list[str]:
+        """Headers or footers, each different text once."""
+        texts = (tidy("".join(self._blocks(self._archive.xml(part), 0))) for part in sorted(self._parts.get(kind, ())))
+        return list(dict.fromkeys(text for text in texts if text))
+
+    def _comments(self) -> Iterator[str]:
+        for comment in self._notes["comments"].values():
+            if text := tidy("".join(self._blocks(comment, 0))):
+                author = _attribute(comment, "author")
+                yield f"[{author}: {text}]" if author else f"[{text}]"
+
+    def _blocks(self, parent: etree._Element, depth: int) -> Iterator[str]:
+        """Paragraphs and tables below ``parent``."""
+        if depth > _MAX_DEPTH:
+            raise bad(Fault.TOO_COMPLEX)
+        for element in parent:
+            tag = _tag(element)
+            if tag == "p":
+                yield self._paragraph(element, depth)
+            elif tag == "tbl":
+                yield self._table(element, depth)
+            elif tag not in _SKIPPED:
+                yield from self._blocks(element, depth + 1)
+
+    def _paragraph(self, paragraph: etree._Element, depth: int) -> str:
+        boxes: list[etree._Element] = []
+        notes: list[etree._Element] = []
+        text = "".join(self._runs(paragraph, boxes, notes, depth))
+        level = self._level(paragraph)
+        if level and text.strip():
+            text = "\n\n" + "#" * level + " " + text.strip() + "\n"
+        below = [*("".join(self._blocks(box, depth + 1)) for box in boxes), *("".join(self._blocks(n, depth + 1)) for n in notes)]
+        return "\n".join([text, *below]) + "\n"
+
+    def _level(self, paragraph: etree._Element) -> int:
+        for properties in paragraph:
+            if _tag(properties) == "pPr":
+                return next((self._levels.get(_attribute(item, "val"), 0) for item in properties if _tag(item) == "pStyle"), 0)
+        return 0
+
+    def _runs(
+        self, parent: etree._Element, boxes: list[etree._Element], notes: list[etree._Element], depth: int
+    ) -> Iterator[str]:
+        """The paragraph's own text; text boxes and notes met on the way are put aside."""
+        if depth > _MAX_DEPTH:
+            raise bad(Fault.TOO_COMPLEX)
+        for element in parent:
+            tag = _tag(element)
+            if tag == "t":
+                yield element.text or ""
+            elif tag in _SIGNS:
+                yield _SIGNS[tag]
+            elif tag == "txbxContent":
+                boxes.append(element)
+            elif tag in _NOTE_PARTS:
+                note = self._notes[_NOTE_PARTS[tag]].pop(_attribute(element, "id"), None)
+                if note is not None:
+                    notes.append(note)
+            elif tag == "AlternateContent":
+                yield from self._runs(_choice(element), boxes, notes, depth + 1)
+            elif tag not in _SKIPPED:
+                yield from self._runs(element, boxes, notes, depth + 1)
+
+    def _table(self, table: etree._Element, depth: int) -> str:
+        """A line a row, cells apart by tabs."""
+        rows = []
+        for row in table.iterchildren("{*}tr", "{*}sdt", "{*}ins"):
+            cells = row.iter("{*}tc") if _tag(row) != "tr" else row.iterfind("./{*}tc")
+            nested = row.iterfind("./{*}sdt//{*}tc") if _tag(row) == "tr" else ()
+            texts = [tidy("".join(self._blocks(cell, depth + 1))) for cell in [*cells, *nested]]
+            rows.append("\t".join(text.replace("\n\n", "\n") for text in texts))
+        return "\n" + "\n".join(rows) + "\n\n"
+
+
+def _choice(alternatives: etree._Element) -> etree._Element:
+    """The newer of two ways in which the same thing is stored."""
+    return next((item for item in alternatives if _tag(item) == "Choice"), alternatives)

@@ -1,0 +1,65 @@
+"""Pictures: every page of a TIFF, the first frame of anything else, upright and under a pixel limit."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from PIL import Image, ImageOps, ImageSequence, UnidentifiedImageError
+
+from pipeline.model import DocumentInfo, PageImage, ReadEvent
+from pipeline.readers.faults import Fault, bad
+from pipeline.readers.formats import Format
+from pipeline.readers.limits import Limits
+
+_UNREADABLE = (OSError, SyntaxError, ValueError, EOFError, IndexError, TypeError, KeyError, Image.DecompressionBombError)
+_DEPTH_16 = {"I", "I;16", "I;16L", "I;16B", "I;16N"}
+
+
+def read(path: Path, found: Format, limits: Limits) -> Iterator[ReadEvent]:
+    """Yield one image a page."""
+    Image.MAX_IMAGE_PIXELS = None  # checked below, for each frame, before anything is decoded
+    try:
+        with Image.open(path) as picture:
+            frames = min(getattr(picture, "n_frames", 1), limits.pages) if picture.format == "TIFF" else 1
+            yield DocumentInfo(found.media_type)
+            for number, frame in enumerate(ImageSequence.Iterator(picture), 1):
+                if number > frames:
+                    return
+                yield _page(number, frame, limits)
+    except UnidentifiedImageError as fault:
+        raise bad(Fault.DAMAGED) from fault
+    except _UNREADABLE as fault:
+        raise bad(Fault.DAMAGED, "The picture is damaged or incomplete; save it anew and submit that copy.") from fault
+
+
+def _page(number: int, frame: Image.Image, limits: Limits) -> PageImage:
+    if frame.width * frame.height > limits.image_pixels:
+        raise bad(Fault.TOO_LARGE, f"The picture has {frame.width} × {frame.height} pixels, more than the limit; make it smaller.")
+    dpi = _dpi(frame)
+    shrink = min(1.0, (limits.page_pixels / max(frame.width * frame.height, 1)) ** 0.5)
+    size = (max(1, int(frame.width * shrink)), max(1, int(frame.height * shrink)))
+    if shrink < 1:
+        frame.draft("RGB", size)  # a JPEG decodes to a fraction at no cost
+    upright = ImageOps.exif_transpose(_plain(frame))
+    if upright.width * upright.height > limits.page_pixels:
+        upright.thumbnail((max(size), max(size)) if size[0] != upright.width else size)
+    channels = 1 if upright.mode == "L" else 3
+    return PageImage(number, upright.width, upright.height, channels, upright.tobytes(), max(1, round(dpi * shrink)))
+
+
+def _plain(frame: Image.Image) -> Image.Image:
+    """8 bits a channel, grey or RGB, transparency over white."""
+    if frame.mode in _DEPTH_16:
+        return frame.convert("I").point([value // 257 for value in range(65536)], "L")
+    if frame.mode in {"1", "L"}:
+        return frame.convert("L")
+    if frame.mode in {"RGBA", "LA", "PA", "La", "RGBa"} or "transparency" in frame.info:
+        over = frame.convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", over.size, "white"), over).convert("RGB")
+    return frame.convert("RGB")
+
+
+def _dpi(frame: Image.Image) -> float:
+    """What the file claims, if that is likely for a scan; otherwise what makes the page's longer side 11 inches."""
+    claimed = frame.info.get("dpi", (0, 0))
+    value = float(claimed[0]) if isinstance(claimed, tuple) and claimed else 0.0
+    return value if 100 <= value <= 1200 else max(72.0, max(frame.size) / 11)

@@ -1,0 +1,74 @@
+"""Text, Markdown, CSV and their like: unchanged but for decoding and line ends."""
+
+import codecs
+from collections.abc import Iterator
+from pathlib import Path
+
+from pipeline.model import DocumentInfo, Page, ReadEvent
+from pipeline.readers.clean import clean
+from pipeline.readers.faults import Fault, bad
+from pipeline.readers.formats import Format, utf16_order
+from pipeline.readers.limits import MEGABYTE, Limits
+
+_MARKS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+_SAMPLE = 64 * 1024
+# Guesses that share nearly all bytes with cp1252 are right far less often than cp1252 is.
+_LATIN = {"latin_1", "iso8859_15", "cp1250", "cp1254", "cp1257", "cp1258", "iso8859_9", "iso8859_2", "mac_roman",
+          "iso8859_4", "iso8859_10", "iso8859_13", "iso8859_14", "iso8859_16", "cp858", "cp850", "cp437", "mac_latin2",
+          "hp_roman8", "iso8859_3", "cp775", "cp852", "mac_iceland", "mac_turkish", "cp865", "cp861", "cp860", "cp863"}  # fmt: skip
+
+
+def read(path: Path, found: Format, limits: Limits) -> Iterator[ReadEvent]:
+    """Yield the whole text as one page."""
+    if path.stat().st_size > limits.text_size * MEGABYTE:
+        raise bad(Fault.TOO_LARGE)
+    text, encoding = decode(path.read_bytes())
+    yield DocumentInfo(found.media_type, {"encoding": encoding})
+    yield Page(1, clean(text))
+
+
+def decode(content: bytes, declared: str = "") -> tuple[str, str]:
+    """Text and the name of its encoding: byte order mark, UTF-8, what was declared, what is likely; never an error."""
+    for mark, codec in _MARKS:
+        if content.startswith(mark):
+            return content.decode(codec, "replace"), codec
+    for codec in ("utf-8", utf16_order(content), declared):
+        if codec and (text := _decoded(content, codec)) is not None:
+            return text, codec
+    codec = _likely(content)
+    return content.decode(codec, "replace"), codec
+
+
+def _decoded(content: bytes, codec: str) -> str | None:
+    try:
+        text = content.decode(codec)
+    except (UnicodeError, LookupError, ValueError):
+        return None
+    return text if isinstance(text, str) else None
+
+
+def _likely(content: bytes) -> str:
+    """The encoding of bytes that are not Unicode."""
+    from charset_normalizer import from_bytes
+
+    sample = content[:_SAMPLE]
+    if _mostly_utf8(sample):
+        return "utf-8"
+    best = from_bytes(sample, preemptive_behaviour=False).best()
+    if best is None or best.encoding in _LATIN or best.encoding.startswith("utf") or best.encoding == "ascii":
+        return "cp1252"
+    return best.encoding
+
+
+def _mostly_utf8(sample: bytes) -> bool:
+    """A file of UTF-8 with a few broken bytes in it."""
+    broken = sample.decode("utf-8", "replace")
+    strange = broken.count("\ufffd")
+    other = sum(char > "\x7f" for char in broken) - strange
+    return other > 4 * strange
