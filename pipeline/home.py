@@ -14,6 +14,13 @@ from pydantic import BaseModel, Field, ValidationError
 
 from pipeline.errors import Misconfigured, ServiceUnavailable
 
+LOCKS = {
+    "servers": "is starting or stopping the servers of",
+    "workers": "is at work in",
+    "state": "is writing the state of",
+    "secrets": "is writing the passwords of",
+}
+"""Locks of a home, and what one who holds it does there."""
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -64,7 +71,7 @@ class Home:
         self.path = path
         self.logs = path / "logs"
         self._state = path / "state.json"
-        self._secrets = path / "secrets.json"
+        self.secrets = path / "secrets.json"
 
     def create(self) -> None:
         """Make the folders.
@@ -87,7 +94,7 @@ class Home:
     @contextmanager
     def change(self) -> Iterator[State]:
         """Read the state, let the caller change it, and write it: whole or not at all, one process or thread at a time."""
-        with self.lock("state", patience=10):
+        with self.lock("state"):
             state = self.state()
             yield state
             with writing(self.path):
@@ -100,25 +107,25 @@ class Home:
             Misconfigured: the file is damaged.
         """
         try:
-            return {str(name): str(value) for name, value in json.loads(self._secrets.read_bytes()).items()}
+            return {str(name): str(value) for name, value in json.loads(self.secrets.read_bytes()).items()}
         except (FileNotFoundError, NotADirectoryError):
             return {}
         except (ValueError, AttributeError):
-            raise Misconfigured(f"The file of passwords {self._secrets} is damaged: restore it from a copy.") from None
+            raise Misconfigured(f"The file of passwords {self.secrets} is damaged: restore it from a copy.") from None
 
     def password(self, name: str) -> str:
         """The password of one server, made at its first use."""
         if name in (known := self.passwords()):
             return known[name]
-        with self.lock("secrets", patience=10):
+        with self.lock("secrets"):
             known = {name: secrets.token_hex(24)} | self.passwords()
             with writing(self.path):
-                write_private(self._secrets, json.dumps(known))
+                write_private(self.secrets, json.dumps(known))
         return known[name]
 
     @contextmanager
-    def lock(self, name: str, patience: float) -> Iterator[None]:
-        """Hold the lock ``name``; wait at most ``patience`` seconds for it.
+    def lock(self, name: str, patience: float = 10.0) -> Iterator[None]:
+        """Hold the lock ``name``, a key of ``LOCKS``; wait at most ``patience`` seconds for it.
 
         Raises:
             ServiceUnavailable: another process holds it; code ``locked``.
@@ -130,7 +137,7 @@ class Home:
             while not try_lock(file):
                 if time.monotonic() >= end:
                     holder = os.pread(file, 20, 0).decode().strip() or "unknown"
-                    raise ServiceUnavailable(f"Process {holder} holds the lock {name} of {self.path}.", "locked")
+                    raise ServiceUnavailable(f"Another nlp-pipeline, process {holder}, {LOCKS[name]} {self.path}.", "locked")
                 time.sleep(0.05)
             os.truncate(file, 0)
             os.pwrite(file, str(os.getpid()).encode(), 0)

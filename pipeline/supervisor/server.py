@@ -11,7 +11,7 @@ from pathlib import Path
 from threading import Event
 from typing import BinaryIO, ClassVar
 
-from pipeline.errors import Misconfigured, ServiceUnavailable
+from pipeline.errors import Misconfigured, PipelineError, ServiceUnavailable
 from pipeline.home import Home, ServerRecord, try_lock, writing
 from pipeline.supervisor.processes import Launch, end, free_ports, is_free, last_lines, spawn, working_in
 
@@ -136,20 +136,32 @@ class Start:
     def _wait(self, server: Server, record: ServerRecord, log_begin: int) -> None:
         """Wait until the server answers a real call."""
         while True:
-            try:
-                server.ping(record.ports)
-            except ServiceUnavailable as fault:
-                last = fault
-            else:
-                return
+            fault = _fault(server, record)
+            # Looked at after the call: what answered may be a stranger on the port of a server that has ended.
             if not record.alive():
-                if not all(map(is_free, record.ports.values())):
-                    raise PortTaken(f"{server.title} cannot have its port: another program took it.", "no_port")
-                lines = last_lines(server.log, log_begin)
-                raise ServiceUnavailable(f"{server.title} ended while it started: {lines}", "died_at_start")
+                raise _died(server, record, log_begin)
+            if fault is None:
+                return
+            if isinstance(fault, Misconfigured):
+                remedy = f"restore that file, or remove {server.base} to begin with an empty {server.title}"
+                raise Misconfigured(f"{server.title} refuses the password in {server.home.secrets}: {remedy}.", fault.code)
             if self.cancelled.is_set() or time.monotonic() >= self._until:
-                raise ServiceUnavailable(f"{server.title} is not ready in time: {last} See {server.log}.", "not_ready")
+                raise ServiceUnavailable(f"{server.title} is not ready in time: {fault} See {server.log}.", "not_ready")
             time.sleep(0.05)
+
+
+def _fault(server: Server, record: ServerRecord) -> PipelineError | None:
+    try:
+        server.ping(record.ports)
+    except (ServiceUnavailable, Misconfigured) as fault:
+        return fault
+    return None
+
+
+def _died(server: Server, record: ServerRecord, log_begin: int) -> ServiceUnavailable:
+    if not all(map(is_free, record.ports.values())):
+        return PortTaken(f"{server.title} cannot have a port: other programs keep taking it.", "no_port")
+    return ServiceUnavailable(f"{server.title} ended while it started: {last_lines(server.log, log_begin)}", "died_at_start")
 
 
 class PortTaken(ServiceUnavailable):

@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 
 from pipeline.endpoints import LOOPBACK, Endpoints, embedded, recorded_endpoints
-from pipeline.errors import Misconfigured
+from pipeline.errors import Misconfigured, ServiceUnavailable
 from pipeline.home import Home, ServerRecord
 from pipeline.settings import Settings
 from pipeline.supervisor.arcadedb import ArcadeDB
@@ -89,11 +89,24 @@ class Supervisor:
                 state.keep = False
 
     def release(self, patience: timedelta = PATIENCE) -> None:
-        """End workers, and the servers too unless someone asked to keep them up."""
-        if self._home.state().keep:
-            self.stop_workers(patience)
-        else:
+        """End workers, and the servers too unless someone asked to keep them up or another run uses them."""
+        self.stop_workers(patience)
+        state = self._home.state()
+        if not state.keep and not (state.owner and state.owner.alive()):
             self.down(patience)
+
+    def watch_servers(self) -> list[str]:
+        """Start again what has ended, with its data and on its old port; returns the names. Call it now and then.
+
+        Raises:
+            ServiceUnavailable: it cannot be started, or only on another port, which running workers do not know.
+        """
+        ended = [server.name for server in self.status() if not server.running]
+        if ended:
+            before = recorded_endpoints(self._settings, self._home.state(), self._home.passwords())
+            if self.up() != before:
+                raise ServiceUnavailable(f"{', '.join(ended)} came back on another port: start again.", "moved")
+        return ended
 
     def status(self) -> list[ServerStatus]:
         """How each embedded server stands; asks the operating system only."""
