@@ -9,7 +9,7 @@ from pipeline.supervisor.processes import Launch
 from pipeline.supervisor.server import Ports, Server, package_folder, plain_environment
 
 GRAPH_DATABASE = "neo4j"
-HEAP = "-Xmx384m"
+HEAP = "-Xmx256m"
 
 
 class ArcadeDB(Server):
