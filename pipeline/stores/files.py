@@ -1,0 +1,117 @@
+"""Files in a folder, by key."""
+
+import errno
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from pipeline.errors import BadDocument, ServiceUnavailable
+
+COPY_SIZE = 1024 * 1024
+LONGEST_NAME = 200
+FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+
+class FolderBlobs:
+    """``BlobStore`` in a folder: ``project/name`` lies in ``project/na/name``. Thread-safe; machines may share the folder.
+
+    Args:
+        folder: made when the first file comes.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def put(self, key: str, source: Path) -> None:
+        """Store the content of ``source`` under ``key``; whole or not at all.
+
+        Raises:
+            BadDocument: ``source`` cannot be read (code ``file_missing``), or the key is none (code ``bad_key``).
+            ServiceUnavailable: the folder is full or may not be written.
+        """
+        target = self._path(key)
+        with _reading(source) as content, self._translated():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            _replace(target, content)
+
+    @contextmanager
+    def local(self, key: str) -> Iterator[Path]:
+        """The path of the stored file itself: to be read only.
+
+        Raises:
+            BadDocument: nothing is stored under ``key`` (code ``file_missing``).
+            ServiceUnavailable: the folder may not be read.
+        """
+        path = self._path(key)
+        with self._translated():
+            found = path.is_file()
+        if not found:
+            raise BadDocument("The stored file is missing.", "file_missing")
+        yield path
+
+    def delete(self, key: str) -> None:
+        """Remove the file; nothing happens if it is not there."""
+        with self._translated():
+            self._path(key).unlink(missing_ok=True)
+
+    def _path(self, key: str) -> Path:
+        # A key may come from anyone who can insert a row: it must not lead out of the folder, nor to a file in the making.
+        parts = key.split("/")
+        if not all(_is_name(part) for part in parts):
+            raise BadDocument("The document's storage key is not a name of a stored file.", "bad_key")
+        *folders, name = parts
+        return self._folder.joinpath(*folders, name[:2], name)
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as fault:
+            if fault.errno in FULL:
+                raise ServiceUnavailable(f"No space is left for files in {self._folder}.", "disk_full") from fault
+            if isinstance(fault, PermissionError):
+                raise ServiceUnavailable(
+                    f"The folder {self._folder} may not be used by this user.", "no_permission"
+                ) from fault
+            raise ServiceUnavailable(f"The folder {self._folder} cannot be used: {fault.strerror}.") from fault
+
+
+def _is_name(part: str) -> bool:
+    return part.isprintable() and 0 < len(part.encode()) <= LONGEST_NAME and not part.startswith(".") and "\\" not in part
+
+
+@contextmanager
+def _reading(source: Path) -> Iterator[IO[bytes]]:
+    try:
+        content = source.open("rb")
+    except OSError as fault:
+        raise BadDocument(f"The file cannot be read: {fault.strerror}.", "file_missing") from fault
+    with content:
+        yield content
+
+
+def _replace(target: Path, content: IO[bytes]) -> None:
+    with tempfile.NamedTemporaryFile(dir=target.parent, prefix=".", suffix=".part", delete=False) as part:
+        temporary = Path(part.name)
+        try:
+            shutil.copyfileobj(content, part, COPY_SIZE)
+            part.flush()
+            os.fsync(part.fileno())
+            temporary.replace(target)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+    _sync_folder(target.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make the new name last through a loss of power."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

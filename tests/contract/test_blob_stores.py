@@ -1,0 +1,163 @@
+"""What every ``BlobStore`` must do, and what only a folder does."""
+
+import os
+import tracemalloc
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from pipeline.errors import BadDocument, ServiceUnavailable
+from pipeline.ports import BlobStore
+from pipeline.stores.files import FolderBlobs
+
+KEY = "matter/" + "ab12" * 16
+needs_limits = pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write everywhere")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "files"
+
+
+@pytest.fixture
+def blobs(folder: Path) -> BlobStore:
+    return FolderBlobs(folder)
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    path = tmp_path / "source.bin"
+    path.write_bytes(bytes(range(256)) * 100)
+    return path
+
+
+def content(blobs: BlobStore, key: str) -> bytes:
+    with blobs.local(key) as path:
+        return path.read_bytes()
+
+
+@pytest.mark.parametrize("key", [KEY, KEY + ".pdf", "Fälle 2024/" + "0" * 64, "x"])
+def test_what_was_put_comes_back(blobs: BlobStore, source: Path, key: str) -> None:
+    blobs.put(key, source)
+    assert content(blobs, key) == source.read_bytes()
+
+
+def test_an_empty_file_is_a_file(blobs: BlobStore, source: Path) -> None:
+    source.write_bytes(b"")
+    blobs.put(KEY, source)
+    assert content(blobs, KEY) == b""
+
+
+def test_a_second_put_replaces_the_first(blobs: BlobStore, source: Path) -> None:
+    blobs.put(KEY, source)
+    source.write_bytes(b"new")
+    blobs.put(KEY, source)
+    assert content(blobs, KEY) == b"new"
+
+
+def test_keys_do_not_touch_each_other(blobs: BlobStore, source: Path) -> None:
+    blobs.put(KEY, source)
+    with pytest.raises(BadDocument), blobs.local(KEY + ".pdf"):
+        pass
+    blobs.delete(KEY + ".pdf")
+    assert content(blobs, KEY) == source.read_bytes()
+
+
+def test_a_missing_file_has_its_code(blobs: BlobStore) -> None:
+    with pytest.raises(BadDocument) as fault, blobs.local(KEY):
+        pass
+    assert fault.value.code == "file_missing"
+
+
+def test_a_missing_source_stores_nothing(blobs: BlobStore, tmp_path: Path) -> None:
+    with pytest.raises(BadDocument) as fault:
+        blobs.put(KEY, tmp_path / "absent")
+    assert fault.value.code == "file_missing"
+    with pytest.raises(BadDocument), blobs.local(KEY):
+        pass
+
+
+def test_delete_may_come_twice(blobs: BlobStore, source: Path) -> None:
+    blobs.put(KEY, source)
+    blobs.delete(KEY)
+    blobs.delete(KEY)
+    with pytest.raises(BadDocument), blobs.local(KEY):
+        pass
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "",
+        "/etc/passwd",
+        "../x",
+        "a/../../x",
+        "a//b",
+        "a/",
+        ".hidden",
+        "a/.part",
+        "a\0b",
+        "a\nb",
+        "a\\..\\b",
+        "a/" + "x" * 300,
+    ],
+)
+def test_a_key_that_leads_elsewhere_is_refused(blobs: BlobStore, source: Path, key: str) -> None:
+    for use in (lambda: blobs.put(key, source), lambda: content(blobs, key), lambda: blobs.delete(key)):
+        with pytest.raises(BadDocument) as fault:
+            use()
+        assert fault.value.code == "bad_key"
+
+
+def test_an_error_of_the_reader_stays_its_own(blobs: BlobStore, source: Path) -> None:
+    blobs.put(KEY, source)
+    with pytest.raises(OSError, match="mine"), blobs.local(KEY):
+        raise OSError("mine")
+
+
+def test_writers_of_one_key_leave_one_whole_file(blobs: BlobStore, folder: Path, tmp_path: Path) -> None:
+    sources = [tmp_path / f"{letter}" for letter in "abcdefgh"]
+    for path in sources:
+        path.write_bytes(path.name.encode() * 200_000)
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda path: blobs.put(KEY, path), sources))
+    assert len(set(content(blobs, KEY))) == 1
+    assert len(content(blobs, KEY)) == 200_000
+    assert len([path for path in folder.rglob("*") if path.is_file()]) == 1
+
+
+def test_a_large_file_is_not_held_in_memory(blobs: BlobStore, source: Path) -> None:
+    with source.open("wb") as big:
+        big.truncate(64 * 1024 * 1024)
+    tracemalloc.start()
+    blobs.put(KEY, source)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 8 * 1024 * 1024
+
+
+def test_a_full_disk_is_said_and_leaves_nothing(blobs: BlobStore, folder: Path, source: Path) -> None:
+    resource = pytest.importorskip("resource", reason="needs limits on the size of files")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, hard))
+    try:
+        with pytest.raises(ServiceUnavailable, match="No space is left") as fault:
+            blobs.put(KEY, source)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert fault.value.code == "disk_full"
+    assert not [path for path in folder.rglob("*") if path.is_file()]
+
+
+def test_a_place_that_cannot_be_a_folder_is_said(tmp_path: Path, source: Path) -> None:
+    (tmp_path / "files").write_text("a file")
+    with pytest.raises(ServiceUnavailable, match="cannot be used"):
+        FolderBlobs(tmp_path / "files").put(KEY, source)
+
+
+@needs_limits
+def test_a_closed_folder_is_said(folder: Path, source: Path) -> None:
+    folder.mkdir(mode=0o500)
+    with pytest.raises(ServiceUnavailable, match="may not be used"):
+        FolderBlobs(folder).put(KEY, source)
