@@ -44,16 +44,35 @@ class Archive:
             raise bad(Fault.DAMAGED) from fault
         return b"".join(pieces)
 
+    def optional(self, name: str) -> bytes:
+        """A member that may be missing: then nothing."""
+        return self.read(name) if name in self.names else b""
+
     def xml(self, name: str) -> etree._Element:
-        """One member as XML: no entities, no network, no document type."""
-        parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, recover=True, huge_tree=False)
-        content = self.read(name)
-        if b"<!DOCTYPE" in content[:4096] or b"<!ENTITY" in content:
-            raise bad(Fault.TOO_COMPLEX)
-        root = etree.fromstring(content, parser)
-        if root is None:
-            raise bad(Fault.DAMAGED)
-        return root
+        """One member as XML."""
+        return parsed(self.read(name))
+
+
+def parsed(content: bytes) -> etree._Element:
+    """XML without entities, network or document type; small damage is mended.
+
+    Raises:
+        BadDocument: it is damaged beyond mending, nested too deeply, or declares entities.
+    """
+    if b"<!ENTITY" in content or b"<!DOCTYPE" in content[:4096]:
+        raise bad(Fault.TOO_COMPLEX)
+    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, recover=True, huge_tree=False)
+    root = etree.fromstring(content, parser)
+    if any("depth" in str(entry.message) for entry in parser.error_log):
+        raise bad(Fault.TOO_COMPLEX)
+    if root is None:
+        raise bad(Fault.DAMAGED)
+    return root
+
+
+def local_name(element: etree._Element) -> str:
+    """An element's name without its namespace; "" for a comment."""
+    return element.tag.rpartition("}")[2] if isinstance(element.tag, str) else ""
 
 
 @contextmanager

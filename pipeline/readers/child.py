@@ -20,11 +20,12 @@ _READERS = {
     Kind.PDF: ("pdf", "read"),
     Kind.IMAGE: ("image", "read"),
     Kind.DOCX: ("docx", "read"),
-    Kind.HTML: ("html", "read"),
+    Kind.HTML: ("web_page", "read"),
     Kind.MAIL: ("mail", "read"),
     Kind.MAILBOX: ("mail", "read_mailbox"),
     Kind.SOUND: ("sound", "read"),
     Kind.TEXT: ("text", "read"),
+    Kind.ODF: ("odf", "read"),
     Kind.OFFICE: ("office", "read"),
 }
 

@@ -19,7 +19,7 @@ def clean(text: str) -> str:
 
 
 def tidy(text: str) -> str:
-    """``clean``, and for text that a layout was taken from: single spaces and tabs, at most one blank line, none at the ends."""
+    """``clean``, and where a layout was lost: single spaces and tabs, one blank line at most, none at the ends."""
     lines = (_TABS.sub("\t", _SPACES.sub(" ", line)).strip() for line in clean(text).split("\n"))
     return _BLANK_LINES.sub("\n\n", "\n".join(lines)).strip("\n")
 

@@ -1,4 +1,4 @@
-"""Word: headers, then body with headings, tables, text boxes and notes where they are referred to, then footers, comments."""
+"""Word: headers, body with headings, tables, text boxes and notes where they belong, then footers and comments."""
 
 import posixpath
 from collections.abc import Iterator
@@ -7,17 +7,18 @@ from pathlib import Path
 from lxml import etree
 
 from pipeline.model import Attachment, DocumentInfo, Page, ReadEvent
-from pipeline.readers.archive import Archive, opened
+from pipeline.readers.archive import Archive, local_name, opened
 from pipeline.readers.clean import safe_name, tidy
 from pipeline.readers.faults import Fault, bad
 from pipeline.readers.formats import Format
 from pipeline.readers.limits import Limits
 
-_SKIPPED = {"del", "moveFrom", "instrText", "delText", "pPr", "rPr", "tblPr", "tcPr", "trPr", "sectPr", "sdtPr", "Fallback", "tblGrid",
-            "fldData", "docPr", "cNvPr", "rubyPr", "rt"}  # fmt: skip
+_SKIPPED = {"del", "moveFrom", "instrText", "delText", "pPr", "rPr", "tblPr", "tcPr", "trPr", "sectPr", "sdtPr", "Fallback",
+            "tblGrid", "fldData", "docPr", "cNvPr", "rubyPr", "rt"}  # fmt: skip
 _SIGNS = {"tab": "\t", "br": "\n", "cr": "\n", "noBreakHyphen": "-", "ptab": "\t"}
 _NOTE_PARTS = {"footnoteReference": "footnotes", "endnoteReference": "endnotes"}
 _MAX_DEPTH = 250
+_HARDLY = 10
 
 
 def read(path: Path, found: Format, limits: Limits) -> Iterator[ReadEvent]:
@@ -25,14 +26,20 @@ def read(path: Path, found: Format, limits: Limits) -> Iterator[ReadEvent]:
     with opened(path, limits) as archive:
         main = _main_part(archive)
         yield DocumentInfo(found.media_type, _properties(archive))
-        yield Page(1, tidy(_Document(archive, main).text()))
-        for number, name in enumerate(sorted(archive.names)):
-            if name.startswith("word/embeddings/") and not name.endswith((".bin", "/")) and number < limits.attachments:
-                yield Attachment(safe_name(name, "embedded"), archive.read(name))
+        text = tidy(_Document(archive, main).text())
+        yield Page(1, text)
+        inserted = [part for kind, part in _relations(archive, main) if kind == "aFChunk"]
+        for name in [*inserted, *embedded(archive, text)][: limits.attachments]:
+            yield Attachment(safe_name(name, "embedded"), archive.read(name))
 
 
-def _tag(element: etree._Element) -> str:
-    return element.tag.rpartition("}")[2] if isinstance(element.tag, str) else ""
+def embedded(archive: Archive, text: str) -> list[str]:
+    """Names of the files in an office file; of its pictures too where there is hardly any text, as in a scan."""
+    folders = ("embeddings", "media") if len(text.split()) < _HARDLY else ("embeddings",)
+    kinds = (".bin", ".emf", ".wmf", ".rels", "/")
+    return [
+        name for name in sorted(archive.names) if name.split("/")[1:2] in ([f] for f in folders) and not name.endswith(kinds)
+    ]
 
 
 def _attribute(element: etree._Element, name: str) -> str:
@@ -47,7 +54,7 @@ def _relations(archive: Archive, part: str) -> list[tuple[str, str]]:
         return []
     found = []
     for relation in archive.xml(name):
-        if _tag(relation) == "Relationship" and relation.get("TargetMode") != "External":
+        if local_name(relation) == "Relationship" and relation.get("TargetMode") != "External":
             target = posixpath.normpath(posixpath.join("/" + folder, relation.get("Target", ""))).lstrip("/")
             found.append((relation.get("Type", "").rpartition("/")[2], target))
     return found
@@ -66,7 +73,9 @@ def _properties(archive: Archive) -> dict[str, str]:
     if "docProps/core.xml" not in archive.names:
         return {}
     wanted = {"title", "creator", "subject", "created", "modified", "lastModifiedBy"}
-    return {_tag(item): item.text for item in archive.xml("docProps/core.xml") if _tag(item) in wanted and item.text}
+    return {
+        local_name(item): item.text for item in archive.xml("docProps/core.xml") if local_name(item) in wanted and item.text
+    }
 
 
 class _Document:
@@ -100,7 +109,7 @@ class _Document:
         levels: dict[str, int] = {}
         for part in self._parts.get("styles", ()):
             for style in self._archive.xml(part):
-                name = next((_attribute(item, "val").lower() for item in style if _tag(item) == "name"), "")
+                name = next((_attribute(item, "val").lower() for item in style if local_name(item) == "name"), "")
                 if name == "title":
                     levels[_attribute(style, "styleId")] = 1
                 elif name.startswith("heading ") and name[8:].isdigit():
@@ -123,7 +132,7 @@ class _Document:
         if depth > _MAX_DEPTH:
             raise bad(Fault.TOO_COMPLEX)
         for element in parent:
-            tag = _tag(element)
+            tag = local_name(element)
             if tag == "p":
                 yield self._paragraph(element, depth)
             elif tag == "tbl":
@@ -138,13 +147,18 @@ class _Document:
         level = self._level(paragraph)
         if level and text.strip():
             text = "\n\n" + "#" * level + " " + text.strip() + "\n"
-        below = [*("".join(self._blocks(box, depth + 1)) for box in boxes), *("".join(self._blocks(n, depth + 1)) for n in notes)]
+        below = [
+            *("".join(self._blocks(box, depth + 1)) for box in boxes),
+            *("".join(self._blocks(n, depth + 1)) for n in notes),
+        ]
         return "\n".join([text, *below]) + "\n"
 
     def _level(self, paragraph: etree._Element) -> int:
         for properties in paragraph:
-            if _tag(properties) == "pPr":
-                return next((self._levels.get(_attribute(item, "val"), 0) for item in properties if _tag(item) == "pStyle"), 0)
+            if local_name(properties) == "pPr":
+                return next(
+                    (self._levels.get(_attribute(item, "val"), 0) for item in properties if local_name(item) == "pStyle"), 0
+                )
         return 0
 
     def _runs(
@@ -154,7 +168,7 @@ class _Document:
         if depth > _MAX_DEPTH:
             raise bad(Fault.TOO_COMPLEX)
         for element in parent:
-            tag = _tag(element)
+            tag = local_name(element)
             if tag == "t":
                 yield element.text or ""
             elif tag in _SIGNS:
@@ -174,8 +188,8 @@ class _Document:
         """A line a row, cells apart by tabs."""
         rows = []
         for row in table.iterchildren("{*}tr", "{*}sdt", "{*}ins"):
-            cells = row.iter("{*}tc") if _tag(row) != "tr" else row.iterfind("./{*}tc")
-            nested = row.iterfind("./{*}sdt//{*}tc") if _tag(row) == "tr" else ()
+            cells = row.iter("{*}tc") if local_name(row) != "tr" else row.iterfind("./{*}tc")
+            nested = row.iterfind("./{*}sdt//{*}tc") if local_name(row) == "tr" else ()
             texts = [tidy("".join(self._blocks(cell, depth + 1))) for cell in [*cells, *nested]]
             rows.append("\t".join(text.replace("\n\n", "\n") for text in texts))
         return "\n" + "\n".join(rows) + "\n\n"
@@ -183,4 +197,4 @@ class _Document:
 
 def _choice(alternatives: etree._Element) -> etree._Element:
     """The newer of two ways in which the same thing is stored."""
-    return next((item for item in alternatives if _tag(item) == "Choice"), alternatives)
+    return next((item for item in alternatives if local_name(item) == "Choice"), alternatives)

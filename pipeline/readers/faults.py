@@ -26,7 +26,7 @@ SENTENCES = {
     Fault.EMPTY_FILE: "The file is empty (0 bytes); submit the original again.",
     Fault.UNREADABLE: "The file cannot be opened; check that it still exists and that this user may read it.",
     Fault.ENCRYPTED: "The file is protected by a password; remove the protection and submit it again.",
-    Fault.DAMAGED: "The file is damaged or incomplete; open it in the program it was made with, save it anew and submit that copy.",
+    Fault.DAMAGED: "The file is damaged or incomplete; open it in its own program, save it anew and submit that copy.",
     Fault.UNSUPPORTED: "Files of this kind cannot be read; convert it, for example to PDF, and submit that.",
     Fault.TOO_LARGE: "The file holds more data than the limits allow; split it into smaller files.",
     Fault.TOO_COMPLEX: "The file is nested or packed more deeply than the limits allow; it may be malicious.",

@@ -23,6 +23,7 @@ class Kind(StrEnum):
     MAILBOX = "mailbox"
     SOUND = "sound"
     TEXT = "text"
+    ODF = "odf"
     OFFICE = "office"
 
 
@@ -83,7 +84,16 @@ _HTML = re.compile(
 )
 _HTML_INSIDE = re.compile(rb"<(?:html|body)[\s>]", re.IGNORECASE)
 _HEADER = re.compile(rb"([!-9;-~]{1,60}):[ \t]?.*")
-_MAIL_STRONG = {b"received", b"message-id", b"mime-version", b"return-path", b"delivered-to", b"x-mailer", b"x-original-to", b"dkim-signature"}
+_MAIL_STRONG = {
+    b"received",
+    b"message-id",
+    b"mime-version",
+    b"return-path",
+    b"delivered-to",
+    b"x-mailer",
+    b"x-original-to",
+    b"dkim-signature",
+}
 _MAIL_WEAK = {b"from", b"to", b"cc", b"subject", b"date", b"sender", b"reply-to", b"content-type", b"newsgroups"}
 _TEXT_TYPES = {".md": "text/markdown", ".markdown": "text/markdown", ".csv": "text/csv", ".tsv": "text/tab-separated-values",
                ".json": "application/json", ".xml": "application/xml"}  # fmt: skip
@@ -130,8 +140,10 @@ def _late_magic(head: bytes) -> Format | None:
         return Format(Kind.IMAGE, "image/bmp")
     if head[0] == 0xFF and len(head) > 3 and head[1] & 0xE0 == 0xE0 and head[2] & 0xF0 != 0xF0:
         layer = head[1] & 0x06
-        if layer or head[1] & 0xF6 == 0xF0:
-            return Format(Kind.SOUND, "audio/mpeg" if layer else "audio/aac")
+        if layer in {0x02, 0x04}:  # MP2 and MP3; the rest would take a byte order mark for sound
+            return Format(Kind.SOUND, "audio/mpeg")
+        if head[1] & 0xF6 == 0xF0:
+            return Format(Kind.SOUND, "audio/aac")
     if re.search(rb"%PDF-\d", head[:1024]) and b" obj" in head and not _HTML.match(head):
         return Format(Kind.PDF, "application/pdf")
     return None
@@ -152,13 +164,17 @@ def _zip(path: Path) -> Format:
             mime = archive.read("mimetype")[:100] if "mimetype" in names else b""
     except (zipfile.BadZipFile, NotImplementedError, ValueError, EOFError, RuntimeError, OSError) as fault:
         raise bad(Fault.DAMAGED) from fault
-    if mime.startswith((b"application/vnd.oasis.opendocument.", b"application/epub+zip")):
-        return Format(Kind.OFFICE, mime.strip().decode("ascii", "replace"))
+    if mime.startswith(b"application/vnd.oasis.opendocument."):
+        return Format(Kind.ODF, mime.strip().decode("ascii", "replace"))
+    if mime.startswith(b"application/epub+zip"):
+        return Format(Kind.OFFICE, "application/epub+zip")
     for prefix, found in _ZIP_MAIN:
         if any(member.startswith(prefix) for member in names):
             return found
     if any(member.endswith(".iwa") or member == "index.xml" for member in names) or "Index.zip" in names:
-        return Format(Kind.OFFICE, "application/x-iwork-pages-sffpages")
+        raise bad(
+            Fault.UNSUPPORTED, "Pages, Numbers and Keynote files cannot be read; export the document as PDF and submit that."
+        )
     raise _archive()
 
 
@@ -179,6 +195,8 @@ def _by_text(head: bytes, suffix: str) -> Format | None:
     plain = head.removeprefix(b"\xef\xbb\xbf")
     if head[:2] in {b"\xff\xfe", b"\xfe\xff"}:
         plain = head[: len(head) & ~1].decode("utf-16", "replace").encode()
+    elif order := utf16_order(head):
+        plain = head[: len(head) & ~1].decode(order, "replace").encode()
     plain = plain.lstrip()
     if (mail := _mail(plain, suffix)) is not None:
         return mail
@@ -186,8 +204,12 @@ def _by_text(head: bytes, suffix: str) -> Format | None:
         return Format(Kind.HTML, "text/html")
     if plain.startswith(b"<") and _HTML_INSIDE.search(plain[:4096]) and suffix != ".md":
         return Format(Kind.HTML, "text/html")
-    if plain.startswith(b"<?xml") and b"opendocument" in plain[:4096]:
-        return Format(Kind.OFFICE, "application/vnd.oasis.opendocument.text-flat-xml")
+    if (
+        plain.startswith(b"<?xml")
+        and b"urn:oasis:names:tc:opendocument" in plain[:4096]
+        and b"office:mimetype" in plain[:16384]
+    ):
+        return Format(Kind.ODF, "application/vnd.oasis.opendocument.text-flat-xml")
     return Format(Kind.TEXT, _TEXT_TYPES.get(suffix, "text/plain"))
 
 

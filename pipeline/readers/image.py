@@ -33,7 +33,9 @@ def read(path: Path, found: Format, limits: Limits) -> Iterator[ReadEvent]:
 
 def _page(number: int, frame: Image.Image, limits: Limits) -> PageImage:
     if frame.width * frame.height > limits.image_pixels:
-        raise bad(Fault.TOO_LARGE, f"The picture has {frame.width} × {frame.height} pixels, more than the limit; make it smaller.")
+        raise bad(
+            Fault.TOO_LARGE, f"The picture has {frame.width} by {frame.height} pixels, more than the limit; make it smaller."
+        )
     dpi = _dpi(frame)
     shrink = min(1.0, (limits.page_pixels / max(frame.width * frame.height, 1)) ** 0.5)
     size = (max(1, int(frame.width * shrink)), max(1, int(frame.height * shrink)))

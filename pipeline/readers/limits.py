@@ -13,7 +13,7 @@ class Limits:
 
     dpi: int = 200
     """Resolution at which pages without text are rendered; lowered for pages above ``page_pixels``."""
-    memory: int = 1024
+    memory: int = 896
     """Most memory of the reading process."""
     seconds: float = 300.0
     """Most CPU time, and most time spent waiting for the reading process, for one document."""

@@ -1,9 +1,10 @@
 """Mail: the headers as lines at the top, the body in the fuller of its forms, the rest as attachments."""
 
+import codecs
 import mimetypes
 import re
 from collections.abc import Iterator
-from email import message_from_binary_file, policy
+from email import message_from_bytes, policy
 from email.header import decode_header
 from email.message import Message
 from pathlib import Path
@@ -11,10 +12,10 @@ from pathlib import Path
 from pipeline.model import Attachment, DocumentInfo, Page, ReadEvent
 from pipeline.readers.clean import clean, safe_name, tidy
 from pipeline.readers.faults import Fault, bad
-from pipeline.readers.formats import Format
-from pipeline.readers.html import visible_text
+from pipeline.readers.formats import Format, utf16_order
 from pipeline.readers.limits import Limits
 from pipeline.readers.text import decode
+from pipeline.readers.web_page import visible_text
 
 _HEADERS = ("From", "To", "Cc", "Bcc", "Reply-To", "Date", "Subject")
 _FOLD = re.compile(r"\s+")
@@ -25,11 +26,7 @@ _NEXT_MAIL = re.compile(rb"\n\r?\n(?=From [^\n]{3,200}\r?\n[!-9;-~]+:)")
 
 def read(path: Path, found: Format, limits: Limits) -> Iterator[ReadEvent]:
     """Yield the mail's headers and body as one page, then its attachments."""
-    try:
-        with path.open("rb") as file:
-            message = message_from_binary_file(file, policy=policy.compat32)
-    except RecursionError as fault:
-        raise bad(Fault.TOO_COMPLEX) from fault
+    message = _parsed(path)
     headers = {name: text for name in _HEADERS if (text := _header(message, name))}
     if message_id := _header(message, "Message-ID"):
         headers["Message-ID"] = message_id
@@ -39,6 +36,16 @@ def read(path: Path, found: Format, limits: Limits) -> Iterator[ReadEvent]:
     top = "\n".join(f"{name}: {headers[name]}" for name in _HEADERS if name in headers)
     yield Page(1, f"{top}\n\n{body}".strip("\n"))
     yield from parts.attachments
+
+
+def _parsed(path: Path) -> Message:
+    content = path.read_bytes()
+    if content[:2] in {codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE} or utf16_order(content):
+        content = decode(content)[0].encode()
+    try:
+        return message_from_bytes(content, policy=policy.compat32)
+    except RecursionError as fault:
+        raise bad(Fault.TOO_COMPLEX) from fault
 
 
 def read_mailbox(path: Path, found: Format, limits: Limits) -> Iterator[ReadEvent]:
@@ -67,7 +74,7 @@ class _Parts:
         kind = part.get_content_type()
         inner = part.get_payload()
         if kind == "message/rfc822" and isinstance(inner, list):
-            self._attach_mail(inner)
+            self._attach_mails([item for item in inner if isinstance(item, Message)])
             return ""
         if isinstance(inner, list):
             texts = [self.take(item, depth + 1) for item in inner if isinstance(item, Message)]
@@ -84,7 +91,7 @@ class _Parts:
         suffix = mimetypes.guess_extension(part.get_content_type()) or ".bin"
         self._keep(_filename(part) or f"part-{self._count}{suffix}", content)
 
-    def _attach_mail(self, inner: list[Message]) -> None:
+    def _attach_mails(self, inner: list[Message]) -> None:
         for mail in inner:
             try:
                 content = mail.as_bytes(policy=policy.compat32.clone(max_line_length=None))
@@ -119,7 +126,11 @@ def _text(part: Message) -> str:
     if part.get_content_type() == "text/html":
         return visible_text(raw, declared)[1]
     text, _ = decode(raw, declared)
-    return tidy(visible_text(text.encode())[1]) if text.lstrip()[:15].lower().startswith(("<html", "<!doctype html")) else clean(text)
+    return (
+        tidy(visible_text(text.encode())[1])
+        if text.lstrip()[:15].lower().startswith(("<html", "<!doctype html"))
+        else clean(text)
+    )
 
 
 def _header(message: Message, name: str) -> str:

@@ -1,4 +1,4 @@
-"""AAC frames out of an MP4 file (ISO 14496-12 and -14), each with the ADTS header (ISO 14496-3) that a plain decoder wants."""
+"""AAC frames out of an MP4 file (ISO 14496-12, -14), each with the ADTS header (ISO 14496-3) that decoders want."""
 
 import mmap
 import struct
@@ -45,7 +45,9 @@ def adts(data: Data, frames_at_once: int) -> Iterator[bytes]:
         raise NotAac("a stream cut into fragments")
     frames = zip(track.offsets, track.sizes, strict=True)
     while chunk := list(islice(frames, frames_at_once)):
-        yield b"".join(_header(track, size) + data[at : at + size] for at, size in chunk if size < _MAX_FRAME and at + size <= len(data))
+        yield b"".join(
+            _header(track, size) + data[at : at + size] for at, size in chunk if size < _MAX_FRAME and at + size <= len(data)
+        )
 
 
 def _header(track: _Track, size: int) -> bytes:

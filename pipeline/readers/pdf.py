@@ -2,7 +2,7 @@
 
 import ctypes
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
 
@@ -27,6 +27,11 @@ _PLAIN = re.compile(r"[\x21-\x7e\u00a1-\u00ac\u00ae-\u024f]+")
 _ENCRYPTED = {c.FPDF_ERR_PASSWORD, c.FPDF_ERR_SECURITY}
 _DRAWN_NOTES = {c.FPDF_ANNOT_WIDGET, c.FPDF_ANNOT_FREETEXT, c.FPDF_ANNOT_STAMP}
 _UNIT = 1_000_000
+_STRANGE = re.compile("[\0-\x08\ufffd\ue000-\uf8ff]")
+_WORDLIKE = re.compile(r"[\w.\-\u2013\u2014\u2022\xb7|$\u20ac\xa3%]")
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+Corners = tuple[float, ...]
 
 _STRAY = 5
 _SCANT = 50
@@ -44,7 +49,9 @@ def read(path: Path, found: Format, limits: Limits) -> Iterator[ReadEvent]:
             raise bad(Fault.DAMAGED, "The PDF has no pages that can be read; it is damaged or incomplete.")
         if count > limits.pages:
             raise bad(Fault.TOO_LARGE)
-        yield DocumentInfo(found.media_type, {key.lower(): value for key, value in document.get_metadata_dict().items() if value})
+        yield DocumentInfo(
+            found.media_type, {key.lower(): value for key, value in document.get_metadata_dict().items() if value}
+        )
         yield from _pages(document, count, limits)
         yield from _attachments(document, limits)
     finally:
@@ -68,9 +75,9 @@ def _page(document: pdfium.PdfDocument, index: int, limits: Limits) -> Page | Pa
     try:
         layer = page.get_textpage()
         try:
-            codes = _codes(layer)
-            if _usable(codes, layer, page):
-                return _text_page(index + 1, codes, layer, page)
+            text = _characters(layer)
+            if _usable(text, layer, page):
+                return _text_page(index + 1, text, layer, page)
         finally:
             layer.close()
         return _rendered(index + 1, page, limits)
@@ -96,34 +103,38 @@ def _note_kinds(page: pdfium.PdfPage) -> set[int]:
     return kinds
 
 
-def _codes(layer: pdfium.PdfTextPage) -> list[int]:
-    """One code point for each of the layer's characters; 0 where the font does not say."""
-    get, raw = c.FPDFText_GetUnicode, layer.raw
-    return [get(raw, index) for index in range(layer.count_chars())]
+def _characters(layer: pdfium.PdfTextPage) -> str:
+    """The layer's characters, so many as PDFium counts; NUL where the font does not say which it is."""
+    count = layer.count_chars()
+    buffer = (ctypes.c_ushort * (count + 1))()
+    written = c.FPDFText_GetText(layer, 0, count, buffer) if count else 0
+    text = bytes(buffer).decode("utf-16-le", "surrogatepass")[: max(0, written - 1)]
+    if len(text) == count and not _SURROGATE.search(text):
+        return text
+    get, raw = c.FPDFText_GetUnicode, layer.raw  # the quick way leaves characters out
+    return _SURROGATE.sub("\ufffd", "".join(chr(get(raw, index)) for index in range(count)))
 
 
-def _usable(codes: list[int], layer: pdfium.PdfTextPage, page: pdfium.PdfPage) -> bool:
+def _usable(text: str, layer: pdfium.PdfTextPage, page: pdfium.PdfPage) -> bool:
     """Whether the layer says what the page shows; a blank page needs no OCR either."""
-    visible = [code for code in codes if code > 32 and not 0x7F <= code <= 0xA0]
-    if len(visible) < _STRAY:
+    visible = sum(map(len, text.split())) - text.count("\0")
+    if visible < _STRAY:
         return not _drawn(page)
-    if len(visible) < _SCANT and _image_share(page) > 0.5:
+    if visible < _SCANT and _image_share(page) > 0.5:
         return False
-    return not _garbled(codes, visible, layer)
+    return not _garbled(text, visible, layer)
 
 
-def _garbled(codes: list[int], visible: list[int], layer: pdfium.PdfTextPage) -> bool:
+def _garbled(text: str, visible: int, layer: pdfium.PdfTextPage) -> bool:
     """Glyphs without a meaning: unmapped, private use, or hardly a letter or digit among many signs."""
-    strange = sum(code in {0, 0xFFFD} or 0xE000 <= code <= 0xF8FF or 0 < code < 9 for code in codes)
-    if strange > 0.3 * (len(visible) + strange):
+    if len(_STRANGE.findall(text)) > 0.3 * visible:
         return True
-    text = "".join(map(chr, visible[:2000]))
-    wordlike = sum(char.isalnum() or char in "._-–—•·|$€£%" for char in text)
-    if len(text) > _SCANT and wordlike < 0.4 * len(text):
+    sample = "".join(text[:3000].split())
+    if len(sample) > _SCANT and len(_WORDLIKE.findall(sample)) < 0.4 * len(sample):
         return True
-    sample = range(0, len(codes), max(1, len(codes) // 100))
-    errors = sum(c.FPDFText_HasUnicodeMapError(layer, index) == 1 for index in sample)
-    return errors > 0.5 * len(sample)
+    indices = range(0, len(text), max(1, len(text) // 50))
+    errors = sum(c.FPDFText_HasUnicodeMapError(layer, index) == 1 for index in indices)
+    return bool(errors > 0.5 * len(indices))
 
 
 def _objects(page: pdfium.PdfPage, *kinds: int) -> Iterator[pdfium.PdfObject]:
@@ -142,18 +153,18 @@ def _image_share(page: pdfium.PdfPage) -> float:
     for picture in _objects(page, c.FPDF_PAGEOBJ_IMAGE):
         left, bottom, right, top = picture.get_bounds()
         covered += abs(right - left) * abs(top - bottom)
-    return covered / max(width * height, 1.0)
+    return covered / max(float(width * height), 1.0)
 
 
-def _text_page(number: int, codes: list[int], layer: pdfium.PdfTextPage, page: pdfium.PdfPage) -> Page:
-    raw = "".join(map(chr, codes))
+def _text_page(number: int, raw: str, layer: pdfium.PdfTextPage, page: pdfium.PdfPage) -> Page:
+    rectangle = _rectangles(layer)
     parts: list[str] = []
     spans: list[tuple[int, int]] = []
-    corners: list[tuple[float, float, float, float]] = []
+    corners: list[Corners] = []
     at = 0
     for token in _TOKEN.finditer(raw):
         piece, is_word = _piece(token[0])
-        if is_word and (corner := _rectangle(layer, token.start(), token.end())):
+        if is_word and (corner := rectangle(token.start(), token.end())):
             spans.append((at, at + len(piece.rstrip("\n"))))
             corners.append(corner)
         parts.append(piece)
@@ -174,22 +185,25 @@ def _piece(token: str) -> tuple[str, bool]:
     return word + ("-\n" if token.endswith(_HYPHEN) else "-" if hyphen else ""), bool(word or hyphen)
 
 
-def _rectangle(layer: pdfium.PdfTextPage, start: int, end: int) -> tuple[float, float, float, float] | None:
-    """Left, bottom, right and top of some characters in page coordinates."""
+def _rectangles(layer: pdfium.PdfTextPage) -> Callable[[int, int], Corners | None]:
+    """A function that gives left, bottom, right and top, in page coordinates, of the characters from start to end."""
     left, top, right, bottom = (ctypes.c_double() for _ in range(4))
-    lefts, tops, rights, bottoms = [], [], [], []
-    for index in range(c.FPDFText_CountRects(layer, start, end - start)):
-        if c.FPDFText_GetRect(layer, index, left, top, right, bottom):
-            lefts.append(left.value)
-            tops.append(top.value)
-            rights.append(right.value)
-            bottoms.append(bottom.value)
-    return (min(lefts), min(bottoms), max(rights), max(tops)) if lefts else None
+    places = [ctypes.byref(value) for value in (left, top, right, bottom)]
+    count_rects, get_rect, raw = c.FPDFText_CountRects, c.FPDFText_GetRect, layer.raw
+
+    def rectangle(start: int, end: int) -> Corners | None:
+        count = count_rects(raw, start, end - start)
+        found: Corners | None = None
+        for index in range(count):
+            get_rect(raw, index, *places)
+            one = (left.value, bottom.value, right.value, top.value)
+            found = one if found is None else (*map(min, found[:2], one[:2]), *map(max, found[2:], one[2:]))
+        return found
+
+    return rectangle
 
 
-def _words(
-    spans: list[tuple[int, int]], corners: list[tuple[float, float, float, float]], page: pdfium.PdfPage
-) -> tuple[Word, ...]:
+def _words(spans: list[tuple[int, int]], corners: list[Corners], page: pdfium.PdfPage) -> tuple[Word, ...]:
     """Turn page coordinates into fractions of the page as it is shown, whatever its rotation and crop."""
     if not spans:
         return ()
@@ -199,9 +213,7 @@ def _words(
     two = origin + boxes[:, 2:3] * across + boxes[:, 3:4] * up
     low = np.clip(np.minimum(one, two), 0, 1).tolist()
     high = np.clip(np.maximum(one, two), 0, 1).tolist()
-    return tuple(
-        Word(start, end, Box(*first, *last)) for (start, end), first, last in zip(spans, low, high, strict=True)
-    )
+    return tuple(Word(start, end, Box(*first, *last)) for (start, end), first, last in zip(spans, low, high, strict=True))
 
 
 def _axes(page: pdfium.PdfPage) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:

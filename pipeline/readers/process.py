@@ -156,7 +156,10 @@ class ReadingProcess:
             return bad(Fault.CRASHED)
         if status == -_SIGXCPU:
             return bad(Fault.TIMEOUT)
-        if any(sign in self.notes().encode() for sign in _OUT_OF_MEMORY) or self._largest > 0.7 * self._limits.memory * MEGABYTE:
+        if (
+            any(sign in self.notes().encode() for sign in _OUT_OF_MEMORY)
+            or self._largest > 0.7 * self._limits.memory * MEGABYTE
+        ):
             return bad(Fault.OUT_OF_MEMORY)
         return bad(Fault.DAMAGED if status > 0 else Fault.CRASHED)
 

@@ -47,20 +47,21 @@ class SandboxReader:
         Raises:
             BadDocument: the file cannot be read; ``code`` is one of ``Fault``.
         """
-        given = False
+        given = again = False
         process = self._take()
         try:
             for event in process.read(path, name):
                 given = True
                 yield event
-            return
         except BadDocument as fault:
             # A process that has read other files may have suffered from those.
             if given or process.documents == 1 or fault.code not in _BROKE:
                 raise
+            again = True
         finally:
             self._rest(process)
-        yield from self._alone(path, name)
+        if again:
+            yield from self._alone(path, name)
 
     def close(self) -> None:
         """End the process that is kept."""

@@ -31,7 +31,9 @@ def read(path: Path, found: Format, limits: Limits) -> Iterator[ReadEvent | None
     for block in _resampled(decoder(path)):
         samples += block
         if len(samples) > limits.sound_seconds * RATE * 2:
-            raise bad(Fault.TOO_LARGE, f"The recording is longer than {limits.sound_seconds / 3600:.1f} hours; cut it into parts.")
+            raise bad(
+                Fault.TOO_LARGE, f"The recording is longer than {limits.sound_seconds / 3600:.1f} hours; cut it into parts."
+            )
         yield None
     if not samples:
         raise bad(Fault.EMPTY_RECORDING)
@@ -88,4 +90,6 @@ def _aac(path: Path) -> Iterator[bytes]:
 
 
 def _unreadable() -> Exception:
-    return bad(Fault.DAMAGED, "The recording is damaged or of a kind that cannot be decoded; convert it to WAV and submit that.")
+    return bad(
+        Fault.DAMAGED, "The recording is damaged or of a kind that cannot be decoded; convert it to WAV and submit that."
+    )

@@ -19,9 +19,25 @@ _MARKS = (
 )
 _SAMPLE = 64 * 1024
 # Guesses that share nearly all bytes with cp1252 are right far less often than cp1252 is.
-_LATIN = {"latin_1", "iso8859_15", "cp1250", "cp1254", "cp1257", "cp1258", "iso8859_9", "iso8859_2", "mac_roman",
-          "iso8859_4", "iso8859_10", "iso8859_13", "iso8859_14", "iso8859_16", "cp858", "cp850", "cp437", "mac_latin2",
-          "hp_roman8", "iso8859_3", "cp775", "cp852", "mac_iceland", "mac_turkish", "cp865", "cp861", "cp860", "cp863"}  # fmt: skip
+_LATIN = {
+    *(
+        "latin_1",
+        "cp437",
+        "cp775",
+        "cp850",
+        "cp852",
+        "cp858",
+        "cp860",
+        "cp861",
+        "cp863",
+        "cp865",
+        "cp1250",
+        "cp1254",
+        "cp1257",
+    ),
+    *("cp1258", "hp_roman8", "mac_roman", "mac_latin2", "mac_iceland", "mac_turkish", "ascii"),
+    *(f"iso8859_{part}" for part in (2, 3, 4, 9, 10, 13, 14, 15, 16)),
+}
 
 
 def read(path: Path, found: Format, limits: Limits) -> Iterator[ReadEvent]:
@@ -61,7 +77,7 @@ def _likely(content: bytes) -> str:
     if _mostly_utf8(sample):
         return "utf-8"
     best = from_bytes(sample, preemptive_behaviour=False).best()
-    if best is None or best.encoding in _LATIN or best.encoding.startswith("utf") or best.encoding == "ascii":
+    if best is None or best.encoding in _LATIN or best.encoding.startswith("utf"):
         return "cp1252"
     return best.encoding
 

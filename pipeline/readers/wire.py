@@ -61,7 +61,9 @@ def _encode_page(page: Page) -> tuple[Header, bytes]:
     text = page.text.encode()
     words = np.zeros(len(page.words), _WORD)
     if page.words:
-        words["start"], words["end"], words["box"], words["confidence"] = (list(column) for column in zip(*page.words, strict=True))
+        words["start"], words["end"], words["box"], words["confidence"] = (
+            list(column) for column in zip(*page.words, strict=True)
+        )
     header = {"kind": "page", "number": page.number, "text": len(text), "confidence": page.confidence}
     return {**header, "width": page.width, "height": page.height}, text + words.tobytes()
 
@@ -150,7 +152,9 @@ def _decode_words(words: np.ndarray[Any, Any], text: str) -> tuple[Word, ...]:
         return ()
     starts, ends, boxes = words["start"], words["end"], words["box"]
     in_order = (starts < ends).all() and (starts[1:] >= ends[:-1]).all() and starts[0] >= 0 and ends[-1] <= len(text)
-    on_page = ((boxes >= 0) & (boxes <= 1)).all() and (boxes[:, 0] <= boxes[:, 2]).all() and (boxes[:, 1] <= boxes[:, 3]).all()
+    on_page = (
+        ((boxes >= 0) & (boxes <= 1)).all() and (boxes[:, 0] <= boxes[:, 2]).all() and (boxes[:, 1] <= boxes[:, 3]).all()
+    )
     sure = ((words["confidence"] >= 0) & (words["confidence"] <= 1)).all()
     if not (in_order and on_page and sure):
         raise Violation("words")

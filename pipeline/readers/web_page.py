@@ -18,8 +18,8 @@ _CHARSET = re.compile(rb"""(?:charset|encoding)\s*=\s*["']?\s*([A-Za-z0-9_:.-]{2
 _DECLARATION = re.compile(r"^\s*<\?xml[^>]*\?>")
 _SPACE = re.compile(r"\s+")
 _LEFT_OUT = {"script", "style", "noscript", "template", "head", "svg", "object", "iframe", "select", "datalist"}
-_BLOCKS = {"address", "article", "aside", "blockquote", "body", "center", "dd", "details", "dialog", "div", "dl", "dt", "fieldset",
-           "figcaption", "figure", "footer", "form", "header", "hr", "html", "legend", "li", "main", "nav", "ol",
+_BLOCKS = {"address", "article", "aside", "blockquote", "body", "center", "dd", "details", "dialog", "div", "dl", "dt",
+           "fieldset", "figcaption", "figure", "footer", "form", "header", "hr", "html", "legend", "li", "main", "nav", "ol",
            "section", "summary", "table", "caption", "tbody", "thead", "tfoot", "tr", "ul", "option", "frame"}  # fmt: skip
 _PARAGRAPHS = {"p", "h1", "h2", "h3", "h4", "h5", "h6", "pre", "table", "blockquote", "ul", "ol", "dl"}
 _HIDDEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
@@ -42,7 +42,9 @@ def visible_text(content: bytes, declared: str = "") -> tuple[str, str]:
     if not source.strip():
         return "", ""
     try:
-        root = lxml_html.document_fromstring(source, parser=lxml_html.HTMLParser(huge_tree=True, remove_comments=True, remove_pis=True))
+        root = lxml_html.document_fromstring(
+            source, parser=lxml_html.HTMLParser(huge_tree=True, remove_comments=True, remove_pis=True)
+        )
     except (etree.ParserError, etree.XMLSyntaxError, ValueError):
         return "", ""
     title = _SPACE.sub(" ", root.findtext(".//title") or "").strip()
