@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pydantic import SecretStr
 
 from pipeline.errors import ServiceUnavailable
-from pipeline.home import Home, State
+from pipeline.home import Home, ServerRecord, State
 from pipeline.settings import Settings
 
 LOOPBACK = "127.0.0.1"
@@ -75,18 +75,18 @@ def embedded(settings: Settings) -> list[str]:
 
 
 def recorded_endpoints(settings: Settings, state: State, passwords: dict[str, str]) -> Endpoints:
-    """The addresses as they stand in the settings and, for the others, in the state file."""
+    """The addresses as they stand in the settings and, for the others, in the state file; port 0 where one never ran."""
     graph_password = settings.neo4j_password.get_secret_value() if settings.neo4j_password else ""
 
-    def port(server: str, name: str = "main") -> int:
-        return state.servers[server].ports[name]
+    def port(server: str) -> int:
+        return state.servers.get(server, ServerRecord()).ports.get("main", 0)
 
     return Endpoints(
-        broker=settings.broker or broker_url(passwords["valkey"], port("valkey")),
-        database=settings.database or database_url(passwords["postgres"], port("postgres")),
+        broker=settings.broker or broker_url(passwords.get("valkey", ""), port("valkey")),
+        database=settings.database or database_url(passwords.get("postgres", ""), port("postgres")),
         graph_uri=settings.neo4j_uri or graph_uri(port("arcadedb")),
         graph_user=settings.neo4j_user if settings.neo4j_uri else GRAPH_USER,
-        graph_password=graph_password if settings.neo4j_uri else passwords["arcadedb"],
+        graph_password=graph_password if settings.neo4j_uri else passwords.get("arcadedb", ""),
     )
 
 

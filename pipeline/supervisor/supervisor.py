@@ -4,7 +4,7 @@ import os
 import shutil
 import signal
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
@@ -50,12 +50,13 @@ class Supervisor:
         self._servers = [server(self._home) for server in SERVERS if server.name in wanted]
         self._workers = Workers(self._home)
 
-    def up(self, deadline: timedelta = DEADLINE, *, keep: bool = False) -> Endpoints:
+    def up(self, deadline: timedelta = DEADLINE, *, keep: bool = False, only: Collection[str] | None = None) -> Endpoints:
         """Start what is not running, all at once, and wait until each server answers a real call.
 
         Args:
             deadline: time for all of it, a wait for another supervisor included.
             keep: the servers stay up after ``release`` too, until ``down``.
+            only: names of the servers to start; the others are left as they are.
 
         Raises:
             Misconfigured: a wheel is missing, the home cannot be written or entered; a person must act.
@@ -65,7 +66,7 @@ class Supervisor:
         self._home.create()
         with self._home.lock("servers", deadline.total_seconds()):
             self._check_disk()
-            self._bring_up(until)
+            self._bring_up([server for server in self._servers if only is None or server.name in only], until)
             with self._home.change() as state:
                 state.keep |= keep
         return recorded_endpoints(self._settings, state, self._home.passwords())
@@ -125,7 +126,7 @@ class Supervisor:
         """End the processes that this supervisor started."""
         self._workers.stop(patience.total_seconds())
 
-    def _bring_up(self, until: float) -> None:
+    def _bring_up(self, servers: list[Server], until: float) -> None:
         known = self._home.state().servers
         start = Start(until, self._record)
         started: list[Server] = []
@@ -139,7 +140,7 @@ class Supervisor:
         try:
             with ThreadPoolExecutor(len(SERVERS)) as pool:
                 try:
-                    for future in [pool.submit(bring_up, server) for server in self._servers]:
+                    for future in [pool.submit(bring_up, server) for server in servers]:
                         future.result()
                 finally:
                     start.cancelled.set()

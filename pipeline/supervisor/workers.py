@@ -82,7 +82,9 @@ class Workers:
         return exits
 
     def stop(self, patience: float) -> None:
-        """End all: SIGTERM, so that running tasks can finish, then SIGKILL for what is left."""
+        """End all: SIGTERM, so that running tasks can finish, then SIGKILL for what is left. Those of another owner stay."""
+        if not self._workers:
+            return
         running = [worker.process for worker in self._workers.values() if worker.process]
         end(running, ((signal.SIGTERM, patience), (signal.SIGKILL, 5)))
         self._workers = {}

@@ -1,0 +1,93 @@
+"""``export``: a project's documents, entities and relations as files."""
+
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import IO
+
+import click
+
+from pipeline.cli.graphml import write_graphml
+from pipeline.cli.output import count, plain
+from pipeline.cli.session import project_option, reading, writable_folder
+from pipeline.errors import ServiceUnavailable
+from pipeline.stores.reports import Reports, Snapshot
+
+Writer = Callable[[Snapshot, IO[str]], int]
+
+
+@click.command()
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path), metavar="DIR")
+@click.option("--format", "form", type=click.Choice(["jsonl", "graphml"]), default="jsonl", show_default=True,
+              help="jsonl: three files, one JSON object a line; graphml: for Gephi, yEd, networkx.")  # fmt: skip
+@project_option
+def export(folder: Path, form: str, project: str | None) -> None:
+    r"""Write documents, entities and relations to files in DIR. Files that are there already are replaced.
+
+    \b
+    Example:
+      nlp-pipeline export --format jsonl out/
+      nlp-pipeline export --format graphml out/ --project harbour
+    """
+    with reading(project) as (_, reports):
+        for path, number in write_export(reports, folder, form).items():
+            unit = ("line", "lines") if form == "jsonl" else ("node or edge", "nodes and edges")
+            click.echo(f"{plain(str(path))}: {count(number, *unit)}")
+
+
+def write_export(reports: Reports, folder: Path, form: str = "jsonl") -> dict[Path, int]:
+    """Write the files of a form; return each with the number of its rows. A file appears whole or not at all.
+
+    Raises:
+        click.UsageError: the folder cannot be made.
+        ServiceUnavailable: the disk is full or may not be written.
+    """
+    writable_folder(folder)
+    written = {}
+    with ExitStack() as held, reports.snapshot() as snapshot:
+        for name, write in FORMS[form].items():
+            with held.enter_context(_fresh(folder / name)) as file:
+                written[folder / name] = write(snapshot, file)
+    return written
+
+
+@contextmanager
+def _fresh(target: Path) -> Iterator[IO[str]]:
+    """A new file that takes the place of ``target`` at the end, or disappears."""
+    try:
+        with tempfile.NamedTemporaryFile(
+            "w", dir=target.parent, prefix=f".{target.name}.", encoding="utf-8", delete=False
+        ) as file:
+            fresh = Path(file.name)
+            try:
+                yield file
+                file.close()
+                fresh.chmod(0o644)
+                fresh.replace(target)
+            except BaseException:
+                fresh.unlink(missing_ok=True)
+                raise
+    except OSError as fault:
+        raise ServiceUnavailable(f"{target} cannot be written: {fault.strerror}.", "not_writable") from fault
+
+
+def _lines(statement: str) -> Writer:
+    def write(snapshot: Snapshot, file: IO[str]) -> int:
+        number = 0
+        for (line,) in snapshot.rows(statement):
+            file.write(line + "\n")
+            number += 1
+        return number
+
+    return write
+
+
+FORMS: dict[str, dict[str, Writer]] = {
+    "jsonl": {
+        "documents.jsonl": _lines("export_documents"),
+        "entities.jsonl": _lines("export_entities"),
+        "relationships.jsonl": _lines("export_relationships"),
+    },
+    "graphml": {"graph.graphml": write_graphml},
+}

@@ -1,0 +1,118 @@
+"""The command line. A command's module is imported when that command is called, so that help comes at once."""
+
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from types import FrameType
+from typing import NoReturn
+
+import click
+
+from pipeline import __version__
+from pipeline.errors import PipelineError
+
+INTERRUPTED = 130
+
+# Command -> module below pipeline.cli, and its help in one line.
+COMMANDS = {
+    "run": ("run", "Process files and folders, from nothing to a summary."),
+    "up": ("servers", "Start the embedded servers and the workers, and leave them running."),
+    "down": ("servers", "End the workers and the embedded servers; data is kept."),
+    "submit": ("submit", "Queue files and folders for running workers."),
+    "status": ("status", "Show where documents stand, what waits and what failed."),
+    "search": ("search", "Find passages that answer a question."),
+    "entity": ("entity", "Show what is known of a person, organisation, place or thing."),
+    "export": ("export", "Write documents, entities and relations to files."),
+    "models": ("models", "List the models in use, with their origin, licence and check."),
+    "worker": ("worker", "Run one Celery worker in the foreground."),
+    "migrate": ("migrate", "Create or update the tables of the database."),
+    "doctor": ("servers", "Check what a run needs, and say what is missing."),
+}
+
+
+def _unwrapped(command: click.Command) -> click.Command:
+    r"""Turn the written ``\b`` of a raw docstring into the character by which click leaves a paragraph's lines alone."""
+    command.help = (command.help or "").replace(r"\b", "\b")
+    return command
+
+
+class LazyGroup(click.Group):
+    """Knows its commands by name and help alone until one is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: D102
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: D102
+        if cmd_name not in COMMANDS:
+            return None
+        command = getattr(import_module(f"pipeline.cli.{COMMANDS[cmd_name][0]}"), cmd_name)
+        assert isinstance(command, click.Command)
+        return _unwrapped(command)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: D102
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(__version__, message="%(version)s")
+@click.option("--debug", is_flag=True, envvar="NLP_PIPELINE_DEBUG", help="Show where a fault arose.")
+@click.pass_obj
+def cli(flags: dict[str, bool], debug: bool) -> None:
+    r"""Documents in; searchable text, entities and their graph out.
+
+    \b
+    Example:
+      nlp-pipeline run letters/ --project harbour
+      nlp-pipeline search "who paid for the dredging?" --project harbour
+
+    Exit codes: 0 done, 1 a fault of the program, 2 wrong usage or settings, 3 some documents failed, 4 a server is away.
+    """
+    flags["debug"] = debug
+
+
+_unwrapped(cli)
+
+
+def main() -> NoReturn:
+    """Run the command that was typed."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    signal.signal(signal.SIGHUP, _interrupt)
+    sys.exit(execute(sys.argv[1:]))
+
+
+def execute(arguments: Sequence[str]) -> int:
+    """Run a command; return its exit code. The one place that turns a fault into words."""
+    flags = {"debug": False}
+    try:
+        code = cli.main(list(arguments), prog_name="nlp-pipeline", standalone_mode=False, obj=flags)
+        sys.stdout.flush()
+    except click.ClickException as fault:
+        fault.show()
+        return fault.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("Stopped.", err=True)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read our output has gone; nothing may be written at exit either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except Exception as fault:
+        if flags["debug"]:
+            raise
+        return _explain(fault)
+    return code if isinstance(code, int) else 0
+
+
+def _explain(fault: Exception) -> int:
+    if isinstance(fault, PipelineError):
+        click.echo(f"{fault}\n{fault.advice}".rstrip(), err=True)
+        return fault.exit_code
+    click.echo(f"An internal fault: {type(fault).__name__}: {fault}\nTo see where: nlp-pipeline --debug …", err=True)
+    return 1
+
+
+def _interrupt(_signal: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt

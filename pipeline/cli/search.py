@@ -1,0 +1,104 @@
+"""``search``: passages that answer a question, or many questions at once."""
+
+import json
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.padding import Padding
+from rich.text import Text
+
+from pipeline.cli.output import clock, console, flat, plain
+from pipeline.cli.session import project_option, reading
+from pipeline.ports import Embedder
+from pipeline.stores.reports import MARK_END, MARK_START, Passage, Reports
+from pipeline.wiring import Services
+
+AT_ONCE = 32
+
+
+@click.command()
+@click.argument("question", required=False)
+@project_option
+@click.option("--limit", default=10, show_default=True, type=click.IntRange(1, 1000), help="Most passages for a question.")
+@click.option("--queries", type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path), metavar="FILE",
+              help="Answer many: JSON lines {query_id, question} in, {query_id, results} out.")  # fmt: skip
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON line for each passage.")
+def search(question: str | None, project: str | None, limit: int, queries: Path | None, as_json: bool) -> None:
+    r"""Find passages by their words and by their meaning.
+
+    \b
+    Example:
+      nlp-pipeline search "who paid for the dredging?"
+      nlp-pipeline search --queries questions.jsonl > answers.jsonl
+    """
+    if bool(question and question.strip()) == bool(queries):
+        raise click.UsageError("Give a question, or --queries FILE.")
+    questions = list(_read(queries)) if queries else []
+    with reading(project) as (settings, reports):
+        embedder = Services(settings).embedder
+        if question:
+            passages = reports.passages(question, embedder.embed([question])[0], limit)
+            _print_json(passages) if as_json else _print(passages)
+        else:
+            for answer in answers(questions, embedder, reports, limit):
+                click.echo(json.dumps(answer, ensure_ascii=False))
+
+
+def answers(questions: list[tuple[Any, str]], embedder: Embedder, reports: Reports, limit: int) -> Iterator[dict[str, Any]]:
+    """``{query_id, results: [{source_path, start, end, score}]}`` for each (id, question), in order."""
+    waiting = iter(questions)
+    while batch := list(islice(waiting, AT_ONCE)):
+        for (query_id, question), vector in zip(batch, embedder.embed([text for _, text in batch]), strict=True):
+            hits = reports.search(question, vector, limit)
+            results = [{"source_path": h.source_path, "start": h.start, "end": h.end, "score": h.score} for h in hits]
+            yield {"query_id": query_id, "results": results}
+
+
+def highlighted(excerpt: str, style: str = "bold yellow") -> Text:
+    """The excerpt on one line, with the marked words in a style of their own."""
+    text = Text()
+    for number, part in enumerate(" ".join(excerpt.split()).split(MARK_START)):
+        match, _, rest = part.partition(MARK_END) if number else ("", "", part)
+        text.append(plain(match), style).append(plain(rest))
+    return text
+
+
+def place(passage: Passage) -> str:
+    """``page 3`` or ``at 1:05``."""
+    if passage.seconds is not None:
+        return f"at {clock(passage.seconds)}"
+    return f"page {passage.page}" if passage.page is not None else ""
+
+
+def _print(passages: list[Passage]) -> None:
+    out = console()
+    if not passages:
+        out.print("Nothing was found.")
+    for rank, passage in enumerate(passages, 1):
+        heading = f"  {flat(passage.heading)}" if passage.heading else ""
+        out.print(
+            Text.assemble(f"{rank:>2}. ", (plain(passage.source_path), "bold"), f"  {place(passage)}", (heading, "dim"))
+        )
+        out.print(Padding(highlighted(passage.excerpt), (0, 0, 0, 4)))
+
+
+def _print_json(passages: list[Passage]) -> None:
+    for passage in passages:
+        row = passage._asdict()
+        row["excerpt"] = passage.excerpt.replace(MARK_START, "").replace(MARK_END, "")
+        click.echo(json.dumps(row, ensure_ascii=False))
+
+
+def _read(file: Path) -> Iterator[tuple[Any, str]]:
+    with click.open_file(str(file), encoding="utf-8") as lines:
+        for number, line in enumerate(lines, 1):
+            if not line.strip():
+                continue
+            try:
+                row = json.loads(line)
+                yield row["query_id"], str(row["question"])
+            except (ValueError, KeyError, TypeError):
+                raise click.UsageError(f"{file}, line {number}: not a JSON object with query_id and question.") from None

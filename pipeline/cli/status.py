@@ -1,0 +1,124 @@
+"""``status``: where documents stand."""
+
+import json
+import time
+from typing import Any, NamedTuple
+
+import click
+from rich.console import Group, RenderableType
+from rich.live import Live
+from rich.text import Text
+
+from pipeline.cli.output import COLOURS, console, count, duration, plain, table
+from pipeline.cli.session import project_option, reading
+from pipeline.status import FINAL
+from pipeline.stores.reports import Failure, Reports, StateCount, Totals, Waiting
+
+PAUSE = 1.0
+FAILURES_SHOWN = 20
+
+
+class Picture(NamedTuple):
+    """All that ``status`` shows, read at one time."""
+
+    project: str
+    states: list[StateCount]
+    totals: Totals
+    waiting: list[Waiting]
+    failures: list[Failure]
+
+
+@click.command()
+@project_option
+@click.option("--watch", is_flag=True, help="Go on showing it until every document has ended.")
+@click.option("--failed", is_flag=True, help="List the documents that failed, and nothing else.")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON object.")
+def status(project: str | None, watch: bool, failed: bool, as_json: bool) -> None:
+    r"""Show where documents stand, what waits for what, and what failed and why.
+
+    \b
+    Example:
+      nlp-pipeline status --watch
+      nlp-pipeline status --failed --project harbour
+    """
+    with reading(project) as (_, reports):
+        if watch and not as_json:
+            _watch(reports)
+        elif as_json:
+            click.echo(json.dumps(as_data(look(reports))))
+        elif failed:
+            console().print(failures_list(reports.failures(), None))
+        else:
+            console().print(drawn(look(reports)))
+
+
+def look(reports: Reports) -> Picture:
+    """Read the picture from the database."""
+    return Picture(reports.project, reports.states(), reports.totals(), reports.waiting(), reports.failures())
+
+
+def drawn(picture: Picture) -> RenderableType:
+    """The picture as it is printed."""
+    parts: list[RenderableType] = [Text(f"Project {plain(picture.project)}", style="bold"), _states(picture.states), Text()]
+    parts.append(Text(totals_line(picture.totals)))
+    for wait in picture.waiting:
+        after = f"; next try in {duration(wait.seconds)}" if wait.seconds else ""
+        parts.append(
+            Text(
+                f"{count(wait.documents, 'document')} at {wait.step} wait: {plain(wait.waiting_for)}{after}", style="yellow"
+            )
+        )
+    if picture.failures:
+        parts += [Text(), failures_list(picture.failures, FAILURES_SHOWN)]
+    return Group(*parts)
+
+
+def totals_line(totals: Totals) -> str:
+    """``12 documents, 80 pages, …``."""
+    numbers = totals._asdict()
+    singular = {"entities": "entity"}
+    return ", ".join(count(n, singular.get(name, name[:-1]), name) for name, n in numbers.items())
+
+
+def failures_list(failures: list[Failure], most: int | None) -> RenderableType:
+    """A line for each document that failed."""
+    if not failures:
+        return Text("No document failed.")
+    lines = [
+        Text.assemble(
+            (plain(f.source_path), "bold"), f"  {f.status} at {f.step} ", (f"[{f.code}] ", "red"), plain(f.message)
+        )
+        for f in failures[:most]
+    ]
+    if len(lines) < len(failures):
+        lines.append(Text(f"and {len(failures) - len(lines)} more: nlp-pipeline status --failed"))
+    return Group(*lines)
+
+
+def as_data(picture: Picture) -> dict[str, Any]:
+    """The picture for a program."""
+    return {
+        "project": picture.project,
+        "states": [s._asdict() for s in picture.states],
+        "totals": picture.totals._asdict(),
+        "waiting": [w._asdict() for w in picture.waiting],
+        "failures": [f._asdict() for f in picture.failures],
+    }
+
+
+def _states(states: list[StateCount]) -> RenderableType:
+    grid = table("state", "step", "documents", right=1)
+    for state in states:
+        step = "" if state.status in FINAL and state.status.value in ("completed", "cancelled") else state.step
+        grid.add_row(Text(state.status, style=COLOURS.get(state.status, "cyan")), Text(step), f"{state.documents:,}")
+    return grid
+
+
+def _watch(reports: Reports) -> None:
+    with Live(console=console(), auto_refresh=False) as live:
+        while True:
+            picture = look(reports)
+            live.update(drawn(picture), refresh=True)
+            if all(state.status in FINAL for state in picture.states):
+                return
+            time.sleep(PAUSE)

@@ -1,0 +1,54 @@
+"""``worker``: one Celery worker in the foreground; and the layout of workers on one machine."""
+
+import os
+import sys
+
+import click
+
+from pipeline.queues import WORKER_TYPES, WorkerType
+from pipeline.settings import Settings
+
+CELERY = ("-m", "celery", "-A", "pipeline.celery_app", "worker")
+OPTIONS = ("-O", "fair", "--without-gossip", "--without-mingle", "--without-heartbeat")
+
+
+@click.command()
+@click.argument("type_", type=click.Choice([w.name for w in WORKER_TYPES]), metavar="TYPE")
+@click.option(
+    "--concurrency", type=click.IntRange(1, 1000), help="Tasks at one time; the table of queues decides unless given."
+)
+def worker(type_: str, concurrency: int | None) -> None:
+    r"""Run one worker: ocr, text, entity, graph or default. It takes the place of this process; SIGTERM ends it.
+
+    \b
+    Example:
+      nlp-pipeline worker ocr
+    """
+    from pipeline.settings import load_settings
+
+    settings = load_settings()
+    kind = next(w for w in WORKER_TYPES if w.name == type_)
+    command = celery_command(settings, kind, concurrency or settings.celery_worker_concurrency or kind.concurrency)
+    sys.stdout.flush()
+    os.execv(command[0], command)
+
+
+def celery_command(settings: Settings, kind: WorkerType, concurrency: int, queues: str = "") -> list[str]:
+    """The command line of a worker."""
+    return [
+        sys.executable, *CELERY, "-Q", queues or kind.name, "-n", f"{kind.name}@%h", "--pool", kind.pool,
+        "--concurrency", str(concurrency), "--loglevel", settings.log_level, *OPTIONS,
+    ]  # fmt: skip
+
+
+def worker_commands(settings: Settings, cores: int) -> dict[str, list[str]]:
+    """The processes that work on one machine: reading apart from the rest, so that neither waits for the other."""
+    rest = WorkerType("rest", (), "prefork", cores)
+    others = ",".join(w.name for w in WORKER_TYPES if w.name != "ocr")
+    ocr = next(w for w in WORKER_TYPES if w.name == "ocr")
+    concurrency = settings.celery_worker_concurrency or cores
+    return {
+        "queue_processor": [sys.executable, "-m", "pipeline.queue_processor"],
+        "ocr": celery_command(settings, ocr, concurrency),
+        "rest": celery_command(settings, rest, concurrency, others),
+    }

@@ -1,0 +1,205 @@
+-- What is read for people: status, search, entities, exports. Nothing here changes anything.
+
+-- name: project
+select id::text from projects where name = %(project)s;
+
+-- Files whose content need not be stored again.
+-- name: known_files
+select source_path, sha256 from documents
+where project_id = %(project)s and source_path = any (%(paths)s) and error_code is distinct from 'file_missing';
+
+-- name: states
+select status::text, step::text, count(*) from documents where project_id = %(project)s group by status, step order by status, step;
+
+-- name: totals
+select (select count(*) from documents where project_id = %(project)s),
+       (select count(*) from pages p join documents d on d.id = p.document_id where d.project_id = %(project)s),
+       (select count(*) from chunks where project_id = %(project)s),
+       (select count(*) from mentions m join documents d on d.id = m.document_id where d.project_id = %(project)s),
+       (select count(*) from entities where project_id = %(project)s and merged_into is null),
+       (select count(*) from (select distinct subject_id, predicate, object_id from canonical_evidence where project_id = %(project)s) r);
+
+-- name: waiting
+select step::text, waiting_for, count(*), greatest(extract(epoch from min(not_before) - now()), 0)::float
+from documents
+where project_id = %(project)s and waiting_for is not null and status in ('queued', 'extracting', 'processing_chunks', 'processing')
+group by step, waiting_for order by count(*) desc, step;
+
+-- name: failures
+select source_path, status::text, step::text, coalesce(error_code, ''), coalesce(error_message, '')
+from documents where project_id = %(project)s and status in ('error', 'partial_error', 'cancelled') order by source_path collate "C";
+
+-- Documents with their attachments, by state and step.
+-- name: progress
+with recursive family (id) as (
+    select unnest(%(documents)s::uuid[])
+    union
+    select d.id from family f join documents d on d.parent_id = f.id
+)
+select d.status::text, d.step::text, array_agg(d.id::text)
+from family f join documents d on d.id = f.id group by d.status, d.step;
+
+-- name: outcomes
+select d.source_path, d.status::text, d.step::text, coalesce(d.error_code, ''), coalesce(d.error_message, ''),
+       (select count(*) from pages p where p.document_id = d.id),
+       (select count(*) from chunks c where c.document_id = d.id),
+       (select count(*) from mentions m where m.document_id = d.id),
+       (select coalesce(sum(extract(epoch from s.finished_at - s.started_at)), 0)::float from (
+            select distinct on (h.step) h.finished_at, h.started_at from document_processing_history h
+            where h.document_id = d.id and h.outcome = 'done' order by h.step, h.id desc) s)
+from documents d where d.id = any (%(documents)s::uuid[]) order by d.finished_at, d.source_path collate "C";
+
+-- name: top_entities
+with counted as (
+    select e.entity_id, count(*) as mentions
+    from canonical_entities e join mentions m on m.entity_id = e.name_id
+    where e.project_id = %(project)s and m.type not in ('DATE', 'MONEY') group by e.entity_id
+    order by mentions desc, e.entity_id limit %(limit)s
+)
+select c.entity_id::text, s.name, s.type::text, s.mentions, s.documents
+from counted c cross join lateral entity_summary(c.entity_id) s order by s.mentions desc, s.name collate "C";
+
+-- name: search
+select d.source_path, c.start_offset, c.end_offset, f.score, c.heading, c.text
+from search_chunks(%(project)s, %(question)s, %(embedding)s, %(limit)s) f
+join chunks c on c.id = f.chunk_id
+join documents d on d.id = c.document_id
+order by f.score desc, f.chunk_id;
+
+-- The same, with where it stands; in the excerpt, the words that match stand between U+E000 and U+E001.
+-- name: passages
+with found as (
+    select * from search_chunks(%(project)s, %(question)s, %(embedding)s, %(limit)s)
+), query as (
+    select to_tsquery('simple', coalesce(string_agg(quote_literal(l), ' | '), '')) as terms
+    from unnest(tsvector_to_array(to_tsvector('english', %(question)s))) l
+)
+select d.source_path, c.start_offset, c.end_offset, f.score, c.heading, c.text,
+       ts_headline('english', c.text, q.terms, format(
+           'StartSel=%%s, StopSel=%%s, MaxFragments=2, MinWords=25, MaxWords=50, FragmentDelimiter=" … "', chr(57344), chr(57345))),
+       p.number, s.seconds
+from found f
+cross join query q
+join chunks c on c.id = f.chunk_id
+join documents d on d.id = c.document_id
+left join lateral (
+    select number, start_offset, segments from pages
+    where document_id = d.id and start_offset <= c.start_offset order by start_offset desc limit 1) p on true
+left join lateral (
+    select (x ->> 2)::float as seconds from jsonb_array_elements(p.segments) x
+    where (x ->> 1)::integer > c.start_offset - p.start_offset order by (x ->> 0)::integer limit 1) s on true
+order by f.score desc, f.chunk_id;
+
+-- Entities that a name may mean, the most likely first: by key, by spelling, by beginning, by part.
+-- name: find_entities
+with hits as (
+    select e.entity_id, 0 as distance
+    from canonical_entities e join entities n on n.id = e.name_id
+    where e.project_id = %(project)s and n.key = any (%(keys)s)
+    union all
+    select e.entity_id, case when lower(m.name) = lower(%(name)s) then 1 when m.name ilike %(pattern)s || '%%' then 2 else 3 end
+    from documents d
+    join mentions m on m.document_id = d.id
+    join canonical_entities e on e.name_id = m.entity_id
+    where d.project_id = %(project)s and m.name ilike '%%' || %(pattern)s || '%%'
+), best as (select entity_id, min(distance) as distance from hits group by entity_id)
+select b.entity_id::text, s.name, s.type::text, s.mentions, s.documents
+from best b cross join lateral entity_summary(b.entity_id) s
+where s.mentions > 0
+order by b.distance, s.mentions desc, s.name collate "C" limit %(limit)s;
+
+-- name: entity_aliases
+select m.name, count(*) from mentions m where m.entity_id in (select names_of(%(entity)s)) group by m.name order by count(*) desc, m.name collate "C";
+
+-- name: entity_documents
+select d.source_path, count(*) from mentions m join documents d on d.id = m.document_id
+where m.entity_id in (select names_of(%(entity)s)) group by d.source_path order by count(*) desc, d.source_path collate "C";
+
+-- name: entity_merges
+select (select m.name from mentions m where m.entity_id = e.id group by m.name order by count(*) desc, m.name collate "C" limit 1),
+       e.merge_reason, e.merge_score
+from entities e
+where e.merged_into = %(entity)s and exists (select from mentions m where m.entity_id = e.id) order by 1;
+
+-- name: entity_neighbours
+with evidence as (
+    select case when v.subject_id = %(entity)s then v.object_id else v.subject_id end as other, v.predicate,
+           v.document_id, v.start_offset, v.end_offset, v.confidence
+    from canonical_evidence v
+    where v.project_id = %(project)s and (v.subject_id = %(entity)s or v.object_id = %(entity)s)
+), pairs as (
+    select other, predicate, count(distinct (document_id, start_offset, end_offset)) as weight, count(distinct document_id) as documents
+    from evidence group by other, predicate order by weight desc, other limit %(limit)s
+)
+select p.other::text, s.name, s.type::text, p.predicate, p.weight, p.documents, x.source_path, x.passage
+from pairs p
+cross join lateral entity_summary(p.other) s
+cross join lateral (
+    select d.source_path, substring(d.text from e.start_offset + 1 for e.end_offset - e.start_offset) as passage
+    from evidence e join documents d on d.id = e.document_id
+    where e.other = p.other and e.predicate = p.predicate
+    order by e.confidence desc, e.end_offset - e.start_offset, d.source_path collate "C", e.start_offset limit 1) x
+order by p.weight desc, s.name collate "C";
+
+-- name: export_documents
+select row_to_json(line)::text from (
+    select d.id as document_id, d.source_path, d.file_name, d.status,
+           case when d.error_code is not null then
+               (select row_to_json(e) from (select d.error_code as code, coalesce(d.error_message, '') as message) e) end as error,
+           d.language, d.text,
+           (select coalesce(json_agg(p order by p.number), '[]') from (
+                select number, start_offset as start, end_offset as "end", source, confidence
+                from pages where document_id = d.id) p) as pages,
+           (select coalesce(json_agg(c), '[]') from (
+                select id, start_offset as start, end_offset as "end"
+                from chunks where document_id = d.id order by position) c) as chunks,
+           (select coalesce(json_agg(m), '[]') from (
+                select m.start_offset as start, m.end_offset as "end", m.type, e.entity_id, m.confidence
+                from mentions m left join canonical_entities e on e.name_id = m.entity_id
+                where m.document_id = d.id order by m.number) m) as mentions,
+           (select coalesce(json_agg(a.source_path order by a.source_path collate "C"), '[]')
+            from documents a where a.parent_id = d.id) as attachments
+    from documents d where d.project_id = %(project)s order by d.source_path collate "C") line;
+
+-- name: export_entities
+select row_to_json(line)::text from (
+    select e.id, s.type, s.name,
+           (select json_agg(a.name order by a.name collate "C")
+            from (select distinct m.name from mentions m where m.entity_id in (select names_of(e.id))) a) as aliases,
+           s.mentions, s.documents
+    from entities e cross join lateral entity_summary(e.id) s
+    where e.project_id = %(project)s and e.merged_into is null and s.mentions > 0 order by e.id) line;
+
+-- name: export_relationships
+select row_to_json(line)::text from (
+    select subject_id as subject, predicate, object_id as object, count(*) as weight,
+           json_agg(json_build_object('document_id', document_id, 'start', start_offset, 'end', end_offset)
+                    order by document_id, start_offset, end_offset) as evidence
+    from (select distinct subject_id, predicate, object_id, document_id, start_offset, end_offset
+          from canonical_evidence where project_id = %(project)s) v
+    group by subject_id, predicate, object_id order by subject_id, predicate, object_id) line;
+
+-- name: graph_documents
+select id::text, source_path, file_name, status::text, language, category
+from documents where project_id = %(project)s order by source_path collate "C";
+
+-- name: graph_entities
+select e.id::text, s.name, s.type::text, s.mentions, s.documents
+from entities e cross join lateral entity_summary(e.id) s
+where e.project_id = %(project)s and e.merged_into is null and s.mentions > 0 order by e.id;
+
+-- name: graph_mentions
+select m.document_id::text, e.entity_id::text, count(*)
+from documents d
+join mentions m on m.document_id = d.id
+join canonical_entities e on e.name_id = m.entity_id
+where d.project_id = %(project)s group by m.document_id, e.entity_id order by m.document_id, e.entity_id;
+
+-- name: graph_attachments
+select parent_id::text, id::text from documents
+where project_id = %(project)s and parent_id is not null order by source_path collate "C";
+
+-- name: graph_relations
+select subject_id::text, object_id::text, predicate, count(distinct (document_id, start_offset, end_offset)), count(distinct document_id)
+from canonical_evidence where project_id = %(project)s
+group by subject_id, object_id, predicate order by subject_id, predicate, object_id;
