@@ -1,7 +1,7 @@
 """The graph on a Bolt server: Neo4j 5 or the embedded ArcadeDB. The statements stand in ``cypher/``."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import asdict
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -111,9 +111,9 @@ def _write_document(tx: ManagedTransaction, part: DocumentGraph) -> list[Relabel
     node = part.document
     _write_node(tx, node)
     held = _write_chunks(tx, part)
-    _, relabel = _put_entities(tx, part.entities, {"project": node.project})
+    created, relabel = _put_entities(tx, part.entities, {"project": node.project})
     _sync_mentions(tx, held, part.mentions)
-    _write_relations(tx, _relations(part.relations), _sizes(part.entities))
+    _write_relations(tx, _relations(part.relations), _sizes(part.entities), set(created))
     return relabel
 
 
@@ -179,12 +179,14 @@ def _sync_mentions(tx: ManagedTransaction, held: Edges, mentions: Iterable[Graph
     wanted: Edges = {(m.chunk_id, m.entity_id): (m.count, m.confidence) for m in mentions}
     gone = [{"chunk": chunk, "entity": entity} for chunk, entity in held.keys() - wanted.keys()]
     _batched(tx, "delete_mentions", gone)
-    rows = [
-        {"chunk": chunk, "entity": entity, "count": figures[0], "confidence": figures[1]}
-        for (chunk, entity), figures in wanted.items()
-        if held.get((chunk, entity)) != figures
-    ]
-    _batched(tx, "write_mentions", rows)
+    new = wanted.keys() - held.keys()
+    _batched(tx, "create_mentions", [_mention_row(pair, wanted[pair]) for pair in wanted if pair in new])
+    changed = (pair for pair in wanted.keys() - new if wanted[pair] != held[pair])
+    _batched(tx, "set_mentions", [_mention_row(pair, wanted[pair]) for pair in changed])
+
+
+def _mention_row(pair: Pair, figures: Figures) -> Row:
+    return {"chunk": pair[0], "entity": pair[1], "count": figures[0], "confidence": figures[1]}
 
 
 def _sync_relations(tx: ManagedTransaction, held: Edges, change: EntityGraph) -> None:
@@ -195,11 +197,15 @@ def _sync_relations(tx: ManagedTransaction, held: Edges, change: EntityGraph) ->
     unknown = {entity for pair in gone | new for entity in pair} - sizes.keys()
     sizes |= {i: properties.get("documents", 0) for i, (_, properties) in _entities_state(tx, sorted(unknown)).items()}
     _batched(tx, "delete_relations", _relation_rows(gone, sizes))
-    _write_relations(tx, new, sizes)
+    _write_relations(tx, new, sizes, set())
 
 
-def _write_relations(tx: ManagedTransaction, relations: Edges, sizes: Mapping[str, int]) -> None:
-    _batched(tx, "write_relations", _relation_rows(relations, sizes))
+def _write_relations(tx: ManagedTransaction, relations: Edges, sizes: Mapping[str, int], created: Set[str]) -> None:
+    """Relations of an entity that was just created need not be looked for."""
+    rows = _relation_rows(relations, sizes)
+    fresh = [row for row in rows if row["subject"] in created or row["object"] in created]
+    _batched(tx, "create_relations", fresh)
+    _batched(tx, "write_relations", [row for row in rows if row["subject"] not in created and row["object"] not in created])
 
 
 def _relation_rows(relations: Edges, sizes: Mapping[str, int]) -> list[Row]:

@@ -62,11 +62,13 @@ WITH e, min(c.project) AS project SET e.project = project
 UNWIND $ids AS id MATCH (e:Entity {id: id})<-[m:MENTIONS]-(c:Chunk)
 RETURN collect([c.id, e.id, m.count, m.confidence]) AS state
 
-// name: write_mentions
+// name: create_mentions
 UNWIND $rows AS row MATCH (c:Chunk {id: row.chunk}) MATCH (e:Entity {id: row.entity})
-OPTIONAL MATCH (c)-[m:MENTIONS]->(e) SET m.count = row.count, m.confidence = row.confidence
-WITH row, c, e, m WHERE m IS NULL
 CREATE (c)-[:MENTIONS {count: row.count, confidence: row.confidence}]->(e)
+
+// name: set_mentions
+UNWIND $rows AS row MATCH (c:Chunk {id: row.chunk})-[m:MENTIONS]->(:Entity {id: row.entity})
+SET m.count = row.count, m.confidence = row.confidence
 
 // name: delete_mentions
 UNWIND $rows AS row MATCH (c:Chunk {id: row.chunk})-[m:MENTIONS]->(:Entity {id: row.entity}) DELETE m
@@ -74,6 +76,10 @@ UNWIND $rows AS row MATCH (c:Chunk {id: row.chunk})-[m:MENTIONS]->(:Entity {id: 
 // name: entities_relations
 UNWIND $ids AS id MATCH (e:Entity {id: id})-[r:CO_OCCURS_WITH]-(other:Entity)
 RETURN collect([e.id, other.id, r.weight, r.documents]) AS state
+
+// name: create_relations
+UNWIND $rows AS row MATCH (s:Entity {id: row.subject}) MATCH (o:Entity {id: row.object})
+CREATE (s)-[:CO_OCCURS_WITH {weight: row.weight, documents: row.documents}]->(o)
 
 // name: write_relations
 UNWIND $rows AS row MATCH (a:Entity {id: row.rare}) MATCH (b:Entity {id: row.common})
