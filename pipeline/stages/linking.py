@@ -7,13 +7,14 @@ number of workers can change the result.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Literal, NamedTuple
 
 from rapidfuzz.distance import OSA
 
 from pipeline.stages import vocabulary as words
-from pipeline.stages.names import LONG, NAME, PERSON, Parts, acronyms, core, parts, shape, sound
+from pipeline.stages.names import ACRONYM, LONG, NAME, PERSON, Parts, acronyms, core, parts, shape, sound
 
 Strength = Literal["strong", "weak"]
 
@@ -34,6 +35,7 @@ class _Match(NamedTuple):
     score: float
 
 
+@lru_cache(maxsize=65536)
 def specificity(key: str) -> tuple[int, int, str]:
     """Orders names from short forms to full ones: words, letters, then the alphabet backwards; never equal for two keys."""
     name = parts(key)
@@ -90,6 +92,10 @@ def _slip(one: str, other: str) -> bool:
 def _persons(one: Parts, other: Parts) -> _Match | None:
     if one.generation != other.generation and len(one.tokens) > 1:
         return None
+    if len(one.tokens) == 2 and one.tokens == other.tokens[::-1]:
+        return None if words.GIVEN_NAMES.issuperset(one.tokens) else _Match("strong", "word order", 0.85)
+    if len(one.tokens) == 2 < len(other.tokens) and len(one.tokens[1]) == 1 and one.tokens == other.tokens[:2]:
+        return _Match("weak", "given names", 0.6)
     surname = same_word(one.tokens[-1], other.tokens[-1])
     if not surname:
         return None
@@ -138,7 +144,7 @@ def _given_word(one: str, other: str, *, first: bool) -> str:
     if one == other:
         return "same"
     if len(one) == 1 or len(other) == 1:
-        return "initial" if one[0] == other[0] else ""
+        return "initial" if shape(one[0]) == shape(other[0]) else ""
     if first and (other in words.NICKNAMES.get(one, ()) or one in words.NICKNAMES.get(other, ())):
         return "nickname"
     return same_word(one, other)
@@ -151,12 +157,14 @@ def _names(one: Parts, other: Parts) -> _Match | None:
         return _Match("strong", "punctuation", 0.95)
     if core(one) == core(other) and (one.text == core(one) or one.tokens == other.tokens[: len(one.tokens)]):
         return _Match("weak", "short form", 0.7)
-    if len(one.tokens) == 1 and len(one.text) >= 3 and one.text in acronyms(other.tokens):
+    if len(one.tokens) == 1 and len(one.text) >= ACRONYM and one.text in acronyms(other.tokens):
         return _Match("weak", "acronym", 0.7)
     return None
 
 
 def _same_length(one: Parts, other: Parts) -> _Match | None:
+    if len(one.tokens) > 2 and sorted(one.tokens) == sorted(other.tokens):
+        return _Match("strong", "word order", 0.9)
     differing = [(a, b) for a, b in zip(one.tokens, other.tokens, strict=True) if a != b]
     if len(differing) != 1:
         return None
@@ -200,7 +208,7 @@ def _components(names: Iterable[str], links: Iterable[Link]) -> dict[str, str]:
     return {name: find(name) for name in above}
 
 
-def _home(first: str, onward: dict[str, set[str]]) -> str:
+def _home(first: str, onward: Mapping[str, set[str]]) -> str:
     seen, waiting, ends = {first}, [first], set[str]()
     while waiting:
         at = waiting.pop()

@@ -22,6 +22,8 @@ _MARKS = re.compile("[\u0300-\u036f]")
 _APOSTROPHES = "'’‘ʼ`´"
 _POSSESSIVE = re.compile(rf"(?:(?<=\w)[{_APOSTROPHES}]s|(?<=s)[{_APOSTROPHES}])(?=$|[^\w])")
 _INITIALS = re.compile(r"\b(?:[^\W\d_]\.\s?)+[^\W\d_]\b\.?|\b[^\W\d_]\.(?=\s|$)")
+_ARTICLE = re.compile(r"\b[ae]l-(?=\w)|^(?:the|an?)\s+(?=\w)")
+_ASIDE = re.compile(r"(?<=\w)\s*\([^)]*\)?\s*$")
 _TOKENS = re.compile(r"[^\W_]+")
 
 
@@ -39,7 +41,7 @@ def normalize(name: str, type: EntityType) -> str:  # noqa: A002 (the model's wo
     """
     if type in _EXACT:
         return f"{type.lower()}/{_exact(name, type)}"
-    folded = _POSSESSIVE.sub("", fold(name).strip())
+    folded = _ARTICLE.sub("", _ASIDE.sub("", _POSSESSIVE.sub("", fold(name).strip())))
     for apostrophe in _APOSTROPHES:
         folded = folded.replace(apostrophe, "")
     if type is EntityType.PERSON:
@@ -61,7 +63,6 @@ def _exact(name: str, type: EntityType) -> str:  # noqa: A002 (the model's word)
 
 
 def _person(folded: str) -> list[str]:
-    folded = re.sub(r"\b[ae]l-(?=\w)", "", folded)
     parts = [_TOKENS.findall(part) for part in folded.split(",")]
     parts = [part for part in parts if part and not all(token in words.HONOURS for token in part)]
     generation = [words.GENERATIONS[token] for part in parts[1:] for token in part if token in words.GENERATIONS]
@@ -75,16 +76,14 @@ def _person(folded: str) -> list[str]:
     if len(tokens) > 2 and tokens[-1] in words.GENERATIONS:
         *tokens, last = tokens
         generation = [words.GENERATIONS[last]]
-    inner = [token for token in tokens[1:-1] if token not in words.PARTICLES]
+    inner = [token for token in tokens[1:-1] if token not in words.PARTICLES and not (len(token) == 1 and token.isdigit())]
     return [*tokens[:1], *inner, *(tokens[1:][-1:]), *generation[:1]]
 
 
 def _other(folded: str) -> str:
     folded = _INITIALS.sub(lambda found: re.sub(r"[.\s]", "", found.group()) + " ", folded)
     parts = [_TOKENS.findall(part.replace("&", " and ")) for part in folded.split(",")]
-    if parts[0][:1] in (["the"], ["a"], ["an"]) and len(parts[0]) > 1:
-        parts[0] = parts[0][1:]
-    parts = [part for part in parts if part]
+    parts = [kept for part in parts if (kept := [t for t in part if t != "al"] or part)]
     while parts and parts[-1] and parts[-1][-1] in words.LEGAL_FORMS and sum(map(len, parts)) > 1:
         parts[-1].pop()
         parts = [part for part in parts if part]
@@ -143,6 +142,10 @@ LONG = 8
 """Letters from which one unexplained edit inside a word counts as a slip."""
 
 
+ACRONYM = 4
+"""Letters from which initials alone are taken for a name; shorter ones are shared by too many."""
+
+
 def _spellings(token: str) -> set[str]:
     near = deletions(token) if len(token) >= LONG - 1 else {token}
     return near | {sound(token), shape(token)}
@@ -151,7 +154,9 @@ def _spellings(token: str) -> set[str]:
 def core(key_parts: Parts) -> str:
     """A name without what its short form leaves out: company words at the end, "republic of", the part after a comma."""
     tokens = key_parts.text.partition(",")[0].split()
-    if "of" in tokens[1:-1] and all(t in words.PLACE_HEADS for t in tokens[max(0, tokens.index("of") - 1) : tokens.index("of")]):
+    if "of" in tokens[1:-1] and all(
+        t in words.PLACE_HEADS for t in tokens[max(0, tokens.index("of") - 1) : tokens.index("of")]
+    ):
         tokens = tokens[tokens.index("of") + 1 :]
     while len(tokens) > 1 and tokens[-1] in words.COMPANY_WORDS:
         tokens = tokens[:-1]
@@ -173,11 +178,17 @@ def blocking_keys(key: str) -> frozenset[str]:
         return frozenset()
     keys = {f"={name.text}"}
     if name.kind == PERSON:
-        return frozenset(keys | {f"p{spelling}" for spelling in _spellings(name.tokens[-1])})
+        keys |= {f"p{spelling}" for spelling in _spellings(name.tokens[-1])}
+        if len(name.tokens) == 2:
+            keys |= {f"o{' '.join(sorted(name.tokens))}"}
+        if len(name.tokens) > 1 and len(name.tokens[1]) == 1:
+            keys |= {f"g{' '.join(name.tokens[:2])}"}
+        return frozenset(keys)
     keys |= {f"c{core(name)}"}
     if len(name.tokens) == 1:
         keys |= {f"w{spelling}" for spelling in _spellings(name.tokens[0])} | {f"a{name.tokens[0]}"}
     elif len(name.tokens) <= 12:
         keys |= {f"r{' '.join(name.tokens[:i] + ('*',) + name.tokens[i + 1 :])}" for i in range(len(name.tokens))}
-        keys |= {f"a{short}" for short in acronyms(name.tokens) if len(short) >= 3}
+        keys |= {f"a{short}" for short in acronyms(name.tokens) if len(short) >= ACRONYM}
+        keys |= {f"o{' '.join(sorted(name.tokens))}"}
     return frozenset(keys)

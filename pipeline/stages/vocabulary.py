@@ -11,6 +11,7 @@ TITLES = _words(
     secretary undersecretary ambassador amb minister chancellor commissioner
     gen general lt lieutenant col colonel maj capt captain cmdr commander sgt sergeant cpl corporal pvt adm admiral brig
     rev reverend fr judge justice hon honorable honourable officer detective inspector attorney
+    speaker administrator
     vice deputy assistant former prime foreign late"""
 )
 """Taken off the front of a person's name."""
@@ -76,3 +77,6 @@ NICKNAMES = {
         "vic": "victor", "walt": "walter", "will": "william",
     }.items()
 }  # fmt: skip
+
+GIVEN_NAMES = frozenset(NICKNAMES) | frozenset().union(*NICKNAMES.values())
+"""The commonest given names, as far as they are known here; two of them may stand in either order in two people's names."""
