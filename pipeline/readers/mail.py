@@ -135,7 +135,7 @@ def _text(part: Message) -> str:
 
 def _header(message: Message, name: str) -> str:
     """All headers of that name, decoded and unfolded; damage in them never raises."""
-    values = [_decoded(str(value)[:_MAX_HEADER]) for value in message.get_all(name, [])]
+    values = [_decoded(str(value)[:_MAX_HEADER]) for key, value in message.raw_items() if key.lower() == name.lower()]
     return ", ".join(filter(None, values))
 
 

@@ -111,8 +111,14 @@ def _characters(layer: pdfium.PdfTextPage) -> str:
     text = bytes(buffer).decode("utf-16-le", "surrogatepass")[: max(0, written - 1)]
     if len(text) == count and not _SURROGATE.search(text):
         return text
-    get, raw = c.FPDFText_GetUnicode, layer.raw  # the quick way leaves characters out
-    return _SURROGATE.sub("\ufffd", "".join(chr(get(raw, index)) for index in range(count)))
+    return "".join(_character(layer.raw, index) for index in range(count))  # the quick way leaves characters out
+
+
+def _character(raw: c.FPDF_TEXTPAGE, index: int) -> str:
+    code = c.FPDFText_GetUnicode(raw, index)
+    if code == 2 and c.FPDFText_IsHyphen(raw, index) == 1:
+        return _HYPHEN
+    return "\ufffd" if 0xD800 <= code < 0xE000 or code > 0x10FFFF else chr(code)
 
 
 def _usable(text: str, layer: pdfium.PdfTextPage, page: pdfium.PdfPage) -> bool:
@@ -232,7 +238,7 @@ def _axes(page: pdfium.PdfPage) -> tuple[NDArray[np.float64], NDArray[np.float64
 def _rendered(number: int, page: pdfium.PdfPage, limits: Limits) -> PageImage:
     width, height = page.get_size()
     pixels = max(width * height, 1.0) * (limits.dpi / 72) ** 2
-    dpi = max(1.0, limits.dpi * min(1.0, (limits.page_pixels / pixels) ** 0.5))
+    dpi = limits.dpi * min(1.0, (limits.page_pixels / pixels) ** 0.5)
     if max(width, height) * dpi / 72 > 60_000:
         dpi = 60_000 * 72 / max(width, height)
     bitmap = page.render(scale=dpi / 72, grayscale=True)

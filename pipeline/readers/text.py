@@ -18,26 +18,22 @@ _MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 _SAMPLE = 64 * 1024
-# Guesses that share nearly all bytes with cp1252 are right far less often than cp1252 is.
-_LATIN = {
-    *(
-        "latin_1",
-        "cp437",
-        "cp775",
-        "cp850",
-        "cp852",
-        "cp858",
-        "cp860",
-        "cp861",
-        "cp863",
-        "cp865",
-        "cp1250",
-        "cp1254",
-        "cp1257",
-    ),
-    *("cp1258", "hp_roman8", "mac_roman", "mac_latin2", "mac_iceland", "mac_turkish", "ascii"),
-    *(f"iso8859_{part}" for part in (2, 3, 4, 9, 10, 13, 14, 15, 16)),
-}
+# Scripts without Latin letters fill the upper half of the byte; Latin text touches it rarely, and is taken for cp1252.
+_FOREIGN = [
+    "cp1251",
+    "koi8_r",
+    "cp866",
+    "cp1253",
+    "cp1255",
+    "cp1256",
+    "cp874",
+    "shift_jis",
+    "euc_jp",
+    "gb18030",
+    "big5",
+    "euc_kr",
+]
+_FOREIGN_SHARE = 0.45
 
 
 def read(path: Path, found: Format, limits: Limits) -> Iterator[ReadEvent]:
@@ -76,10 +72,12 @@ def _likely(content: bytes) -> str:
     sample = content[:_SAMPLE]
     if _mostly_utf8(sample):
         return "utf-8"
-    best = from_bytes(sample, preemptive_behaviour=False).best()
-    if best is None or best.encoding in _LATIN or best.encoding.startswith("utf"):
+    dense = b"".join(sample.split())
+    upper = len(dense.translate(None, bytes(range(128))))
+    if upper < _FOREIGN_SHARE * len(dense):
         return "cp1252"
-    return best.encoding
+    best = from_bytes(sample, cp_isolation=_FOREIGN, preemptive_behaviour=False).best()
+    return best.encoding if best else "cp1252"
 
 
 def _mostly_utf8(sample: bytes) -> bool:

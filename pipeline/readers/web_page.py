@@ -16,6 +16,10 @@ from pipeline.readers.text import decode
 
 _CHARSET = re.compile(rb"""(?:charset|encoding)\s*=\s*["']?\s*([A-Za-z0-9_:.-]{2,40})""", re.IGNORECASE)
 _DECLARATION = re.compile(r"^\s*<\?xml[^>]*\?>")
+_SCRIPT = re.compile(r"<(script|style)\b.*?</\1", re.IGNORECASE | re.DOTALL)
+_TAG = re.compile(r"<[^<>]*>")
+_BLOCK, _PARAGRAPH = "\v", "\f"
+_GAP = re.compile(r"\s{2,}|[\v\f]")
 _SPACE = re.compile(r"\s+")
 _LEFT_OUT = {"script", "style", "noscript", "template", "head", "svg", "object", "iframe", "select", "datalist"}
 _BLOCKS = {"address", "article", "aside", "blockquote", "body", "center", "dd", "details", "dialog", "div", "dl", "dt",
@@ -41,17 +45,27 @@ def visible_text(content: bytes, declared: str = "") -> tuple[str, str]:
     source = _DECLARATION.sub("", clean(source), count=1)
     if not source.strip():
         return "", ""
+    parser = lxml_html.HTMLParser(huge_tree=True, remove_comments=True, remove_pis=True)
     try:
-        root = lxml_html.document_fromstring(
-            source, parser=lxml_html.HTMLParser(huge_tree=True, remove_comments=True, remove_pis=True)
-        )
+        root = lxml_html.document_fromstring(source, parser=parser)
     except (etree.ParserError, etree.XMLSyntaxError, ValueError):
         return "", ""
     title = _SPACE.sub(" ", root.findtext(".//title") or "").strip()
-    text = tidy("".join(_walk(root)))
+    if any("depth" in entry.message for entry in parser.error_log):
+        text = tidy(_TAG.sub(" ", _SCRIPT.sub(" ", source)))
+    else:
+        text = tidy(_GAP.sub(_gap, "".join(_walk(root))))
     if title and title.casefold() not in _SPACE.sub(" ", text).casefold():
         text = f"{title}\n\n{text}".rstrip()
     return title, text
+
+
+def _gap(match: re.Match[str]) -> str:
+    """What separates two pieces: an empty line between paragraphs, a line end between blocks."""
+    gap = match[0]
+    if _PARAGRAPH in gap or gap.count("\n") > 1:
+        return "\n\n"
+    return "\n" if _BLOCK in gap or "\n" in gap else "\t" if "\t" in gap else gap
 
 
 def _walk(root: etree._Element) -> Iterator[str]:
@@ -88,21 +102,21 @@ def _inline(text: str | None, preformatted: int) -> str:
 def _opening(tag: str, element: etree._Element) -> str:
     if tag in _PARAGRAPHS:
         level = int(tag[1]) if tag[0] == "h" and tag[1:].isdigit() else 0
-        return "\n\n" + ("#" * level + " " if level else "")
+        return _PARAGRAPH + ("#" * level + " " if level else "")
     if tag == "br":
         return "\n"
     if tag == "li":
-        return "\n- "
+        return _BLOCK + "- "
     if tag == "img":
         return f" {element.get('alt', '')} "
     if tag in {"input", "button"} and element.get("type", "").lower() not in {"hidden", "password"}:
         return f" {element.get('value', '')} "
-    return "\n" if tag in _BLOCKS else ""
+    return _BLOCK if tag in _BLOCKS else ""
 
 
 def _closing(tag: str) -> str:
     if tag in _PARAGRAPHS:
-        return "\n\n"
+        return _PARAGRAPH
     if tag in {"td", "th"}:
         return "\t"
-    return "\n" if tag in _BLOCKS else ""
+    return _BLOCK if tag in _BLOCKS else ""

@@ -1,0 +1,237 @@
+"""What every ``Reader`` promises, shown on the one in a sandbox; and what the sandbox promises besides."""
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+import pipeline
+from pipeline.errors import BadDocument
+from pipeline.model import Attachment, DocumentInfo, Page, PageImage, Sound
+from pipeline.ports import Reader
+from pipeline.readers import process, wire
+from pipeline.readers.faults import SENTENCES, Fault
+from pipeline.readers.limits import Limits
+from pipeline.readers.sandbox import SandboxReader
+from tests import reader_files as files
+
+GOOD = {
+    "text": files.SENTENCE.encode(),
+    "pdf": files.pdf([files.lines(files.SENTENCE), ""]),
+    "picture": files.picture(),
+    "word": files.docx(files.SENTENCE),
+    "open document": files.odt(f"<p xmlns='urn:oasis:names:tc:opendocument:xmlns:text:1.0'>{files.SENTENCE}</p>"),
+    "rich text": f"{{\\rtf1 {files.SENTENCE}}}".encode(),
+    "web page": f"<html><body>{files.SENTENCE}</body></html>".encode(),
+    "mail": files.mail(),
+    "sound": files.tone(),
+    "aac": files.M4A,
+}
+BAD = {
+    "empty": (b"", "empty_file"),
+    "locked pdf": (files.locked_pdf(), "encrypted"),
+    "cut word": (files.docx("hello" * 500)[:5000], "damaged"),
+    "noise": (os.urandom(5000), "unsupported"),
+    "silence": (files.tone(0), "empty_recording"),
+    "archive": (files.zipped({"a": "b"}), "unsupported"),
+    "bomb": (files.zipped({"word/document.xml": bytes(60_000_000)}), "too_complex"),
+}
+NAMES = ["plain.pdf", 'a "quoted" name.pdf', "two\nlines.txt", "отчёт 東京.docx", "no-extension", "\udcff bytes.txt"]
+
+
+@pytest.fixture(scope="module")
+def reader() -> Iterator[SandboxReader]:
+    with SandboxReader(Limits(memory=512)) as sandbox:
+        yield sandbox
+
+
+def stored(folder: Path, content: bytes, name: str = "content") -> Path:
+    path = folder / name
+    path.write_bytes(content)
+    return path
+
+
+def code_of(reader: Reader, path: Path) -> str:
+    with pytest.raises(BadDocument) as caught:
+        list(reader.read(path, path.name))
+    message = caught.value.message
+    assert re.fullmatch(r"[A-Z][^\n]{10,300}\.|The file is empty \(0 bytes\).*\.|.*\(0 seconds\)\.", message)
+    assert str(path) not in message
+    return caught.value.code
+
+
+@pytest.mark.parametrize("kind", GOOD)
+def test_information_comes_first_then_pages_in_order(reader: Reader, tmp_path: Path, kind: str) -> None:
+    info, *rest = list(reader.read(stored(tmp_path, GOOD[kind]), "wrong.extension"))
+    assert isinstance(info, DocumentInfo)
+    assert "/" in info.media_type
+    pages = [
+        1 if isinstance(event, Sound) else event.number for event in rest if isinstance(event, Page | PageImage | Sound)
+    ]
+    assert pages
+    assert pages == list(range(1, len(pages) + 1))
+    assert all(isinstance(event, Attachment) for event in rest[len(pages) :])
+
+
+@pytest.mark.parametrize("kind", ["text", "pdf", "word", "open document", "rich text", "web page", "mail"])
+def test_the_text_is_there(reader: Reader, tmp_path: Path, kind: str) -> None:
+    events = reader.read(stored(tmp_path, GOOD[kind]), "x")
+    assert files.SENTENCE in "\n".join(event.text for event in events if isinstance(event, Page))
+
+
+@pytest.mark.parametrize("kind", BAD)
+def test_a_bad_document_is_named_and_its_neighbour_is_read(reader: Reader, tmp_path: Path, kind: str) -> None:
+    content, code = BAD[kind]
+    assert code_of(reader, stored(tmp_path, content)) == code
+    assert list(reader.read(stored(tmp_path, b"next"), "next.txt"))[1] == Page(1, "next")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_any_name_will_do(reader: Reader, tmp_path: Path, name: str) -> None:
+    path = stored(tmp_path, b"hello", os.fsdecode(os.fsencode(name)))
+    assert list(reader.read(path, name))[1] == Page(1, "hello")
+
+
+def test_what_is_not_there_or_no_file_is_unreadable(reader: Reader, tmp_path: Path) -> None:
+    assert code_of(reader, tmp_path / "missing") == "unreadable"
+    assert code_of(reader, tmp_path) == "unreadable"
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_a_file_without_permission_is_unreadable(reader: Reader, tmp_path: Path) -> None:
+    path = stored(tmp_path, b"hello")
+    path.chmod(0)
+    assert code_of(reader, path) == "unreadable"
+
+
+def test_the_engine_says_what_reads(reader: Reader) -> None:
+    assert reader.engine.name == "readers"
+    assert "pypdfium2" in reader.engine.version
+    assert reader.engine != SandboxReader(Limits(dpi=300)).engine
+
+
+def test_every_fault_has_a_sentence() -> None:
+    assert set(SENTENCES) == set(Fault)
+
+
+# --- the sandbox -----------------------------------------------------------------------------------------------------
+
+
+def own_children() -> set[int]:
+    return {child.pid for child in psutil.Process().children() if "pipeline.readers.child" in " ".join(child.cmdline())}
+
+
+def test_one_process_reads_many_documents_and_ends_with_its_reader(tmp_path: Path) -> None:
+    path, before = stored(tmp_path, b"hello"), own_children()
+    with SandboxReader(documents_per_process=3) as sandbox:
+        seen = []
+        for _ in range(4):
+            list(sandbox.read(path, "x"))
+            seen.append(frozenset(own_children() - before))
+        assert seen[0] == seen[1]
+        assert seen[2] == frozenset()
+        assert len(seen[3]) == 1
+    assert own_children() <= before
+
+
+def test_a_document_left_in_the_middle_does_not_reach_the_next(reader: SandboxReader, tmp_path: Path) -> None:
+    events = reader.read(stored(tmp_path, files.pdf([files.lines("page")] * 50), "long"), "x")
+    next(events)
+    next(events)
+    events.close()  # type: ignore[attr-defined]  # the port promises no more than an iterator
+    assert list(reader.read(stored(tmp_path, b"next"), "x"))[1] == Page(1, "next")
+
+
+def test_readings_may_overlap(reader: SandboxReader, tmp_path: Path) -> None:
+    first = reader.read(stored(tmp_path, files.mail(), "outer"), "x")
+    next(first)
+    assert list(reader.read(stored(tmp_path, b"inner"), "x"))[1] == Page(1, "inner")
+    assert isinstance(next(first), Page)
+
+
+def test_memory_is_limited(tmp_path: Path) -> None:
+    text = stored(tmp_path, "€ word ".encode() * 6_000_000)
+    with SandboxReader(Limits(memory=160)) as small:
+        assert code_of(small, text) == "out_of_memory"
+        assert list(small.read(stored(tmp_path, b"next"), "x"))[1] == Page(1, "next")
+
+
+def test_time_is_limited(tmp_path: Path) -> None:
+    slow = stored(tmp_path, files.pdf(["q 612 0 0 792 0 0 cm /Im Do Q " * 20_000]))
+    with SandboxReader(Limits(step_seconds=0.5)) as hasty:
+        assert code_of(hasty, slow) == "timeout"
+
+
+@pytest.fixture
+def fresh_child(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+    """The process number of a child that has read something."""
+    monkeypatch.setenv("DATABASE_URL", "postgresql://someone:hush@host/db")
+    before = own_children()
+    with SandboxReader() as fresh:
+        list(fresh.read(stored(tmp_path, b"hello"), "x"))
+        (pid,) = own_children() - before
+        yield pid
+
+
+def test_no_secret_reaches_the_child(fresh_child: int) -> None:
+    assert "DATABASE_URL" not in psutil.Process(fresh_child).environ()
+
+
+def may_leave_network() -> bool:
+    attempt = "import ctypes, sys; sys.exit(ctypes.CDLL(None).unshare(0x50000000) != 0)"
+    return sys.platform == "linux" and subprocess.run([sys.executable, "-c", attempt], check=False).returncode == 0
+
+
+@pytest.mark.skipif(not may_leave_network(), reason="this system lets no process leave the network")
+def test_the_child_has_no_network(fresh_child: int) -> None:
+    assert Path(f"/proc/{fresh_child}/ns/net").readlink() != Path("/proc/self/ns/net").readlink()
+
+
+def test_the_child_ends_when_its_parent_is_killed(tmp_path: Path) -> None:
+    script = (
+        "import sys, time; from pathlib import Path; from pipeline.readers.sandbox import SandboxReader;"
+        "r = SandboxReader(); list(r.read(Path(sys.argv[1]), 'x')); print(r._resting._child.pid, flush=True); time.sleep(60)"
+    )
+    command = [sys.executable, "-c", script, str(stored(tmp_path, b"hello"))]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=Path(pipeline.__file__).parent.parent) as parent:
+        assert parent.stdout is not None
+        child = psutil.Process(int(parent.stdout.readline()))
+        parent.kill()
+    psutil.wait_procs([child], timeout=20)
+    assert not child.is_running() or child.status() == psutil.STATUS_ZOMBIE
+
+
+class Liar(process.ReadingProcess):
+    """Stands for a child that an attacker has taken over: its frames are the attacker's."""
+
+    frames: list[bytes] = []
+
+    def _receive(self, count: int) -> bytes:
+        return self.frames.pop(0)
+
+
+@pytest.mark.parametrize(
+    ("frames", "code"),
+    [
+        ([wire.PREFIX.pack(2**31, 0)], "crashed"),
+        ([wire.PREFIX.pack(2, 0), b"[]"], "crashed"),
+        ([wire.PREFIX.pack(4, 0), b"\xff{}}"], "crashed"),
+        ([wire.PREFIX.pack(16, 2**60), b'{"kind": "page"}'], "too_large"),
+        ([wire.PREFIX.pack(60, 0), b'{"kind": "error", "code": "mine", "message": "Traceback /home"}', b""], "damaged"),
+    ],
+)
+def test_the_child_is_not_believed(tmp_path: Path, frames: list[bytes], code: str) -> None:
+    child = Liar(Limits())
+    child.frames = frames
+    try:
+        with pytest.raises(BadDocument) as caught:
+            list(child.read(tmp_path, "x"))
+        assert caught.value.code == code
+        assert "Traceback" not in caught.value.message
+    finally:
+        child.close()
