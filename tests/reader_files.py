@@ -30,9 +30,8 @@ def pdf(
         objects.append(_stream("<<", content.encode("latin-1")))
         resources = "<< /Font << /F1 3 0 R >> /XObject << /Im 4 0 R >> >>"
         kids.append(f"{len(objects) + 1} 0 R")
-        objects.append(
-            f"<< /Type /Page /Parent 2 0 R /MediaBox [{box}] /Rotate {rotate} /Resources {resources} /Contents {len(objects)} 0 R >>"
-        )
+        place = f"/MediaBox [{box}] /Rotate {rotate} /Contents {len(objects)} 0 R"
+        objects.append(f"<< /Type /Page /Parent 2 0 R {place} /Resources {resources} >>")
     objects[1] = f"<< /Type /Pages /Kids [{' '.join(kids)}] /Count {len(kids)} >>"
     return _joined(objects, trailer)
 
@@ -48,7 +47,8 @@ def _joined(objects: Sequence[str], trailer: str) -> bytes:
         out += f"{number} 0 obj\n{content}\nendobj\n".encode("latin-1")
     table = "".join(f"{offset:010d} 00000 n \n" for offset in offsets)
     size = len(objects) + 1
-    end = f"xref\n0 {size}\n0000000000 65535 f \n{table}trailer\n<< /Size {size} /Root 1 0 R {trailer} >>\nstartxref\n{len(out)}\n%%EOF"
+    end = f"xref\n0 {size}\n0000000000 65535 f \n{table}trailer\n"
+    end += f"<< /Size {size} /Root 1 0 R {trailer} >>\nstartxref\n{len(out)}\n%%EOF"
     return bytes(out) + end.encode()
 
 
@@ -102,9 +102,11 @@ def zipped(members: dict[str, bytes | str]) -> bytes:
 
 def odt(body: str) -> bytes:
     """An OpenDocument text with the given content of its body."""
-    spaces = 'xmlns:office="urn:oasis:names:tc:opendocument:xmlns:office:1.0" xmlns:text="urn:oasis:names:tc:opendocument:xmlns:text:1.0"'
-    spaces += ' xmlns:table="urn:oasis:names:tc:opendocument:xmlns:table:1.0"'
-    content = f"<office:document-content {spaces}><office:body><office:text>{body}</office:text></office:body></office:document-content>"
+    spaces = " ".join(
+        f'xmlns:{name}="urn:oasis:names:tc:opendocument:xmlns:{name}:1.0"' for name in ("office", "text", "table")
+    )
+    whole = f"<office:body><office:text>{body}</office:text></office:body>"
+    content = f"<office:document-content {spaces}>{whole}</office:document-content>"
     return zipped({"mimetype": "application/vnd.oasis.opendocument.text", "content.xml": content})
 
 

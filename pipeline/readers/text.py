@@ -19,20 +19,7 @@ _MARKS = (
 )
 _SAMPLE = 64 * 1024
 # Scripts without Latin letters fill the upper half of the byte; Latin text touches it rarely, and is taken for cp1252.
-_FOREIGN = [
-    "cp1251",
-    "koi8_r",
-    "cp866",
-    "cp1253",
-    "cp1255",
-    "cp1256",
-    "cp874",
-    "shift_jis",
-    "euc_jp",
-    "gb18030",
-    "big5",
-    "euc_kr",
-]
+_FOREIGN = ["cp1251", "koi8_r", "cp1253", "cp1255", "cp1256", "cp874", "shift_jis", "euc_jp", "gb18030", "big5", "euc_kr"]
 _FOREIGN_SHARE = 0.45
 
 

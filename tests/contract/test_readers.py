@@ -209,7 +209,9 @@ def test_the_child_ends_when_its_parent_is_killed(tmp_path: Path) -> None:
 class Liar(process.ReadingProcess):
     """Stands for a child that an attacker has taken over: its frames are the attacker's."""
 
-    frames: list[bytes] = []
+    def __init__(self, frames: list[bytes]) -> None:
+        super().__init__(Limits())
+        self.frames = frames
 
     def _receive(self, count: int) -> bytes:
         return self.frames.pop(0)
@@ -226,8 +228,7 @@ class Liar(process.ReadingProcess):
     ],
 )
 def test_the_child_is_not_believed(tmp_path: Path, frames: list[bytes], code: str) -> None:
-    child = Liar(Limits())
-    child.frames = frames
+    child = Liar(frames)
     try:
         with pytest.raises(BadDocument) as caught:
             list(child.read(tmp_path, "x"))

@@ -80,9 +80,10 @@ def test_a_word_file_of_pictures_hands_them_on(reading: Reading) -> None:
 
 
 def test_open_document_text(reading: Reading) -> None:
-    body = '<text:h text:outline-level="2">Chapter</text:h><text:p>One<text:s/>two<text:note><text:note-body>'
-    body += "<text:p>Source</text:p></text:note-body></text:note></text:p><table:table><table:table-row><table:table-cell>"
-    body += "<text:p>a</text:p></table:table-cell><table:table-cell><text:p>b</text:p></table:table-cell></table:table-row></table:table>"
+    note = "<text:note><text:note-body><text:p>Source</text:p></text:note-body></text:note>"
+    cells = "".join(f"<table:table-cell><text:p>{cell}</text:p></table:table-cell>" for cell in "ab")
+    body = f'<text:h text:outline-level="2">Chapter</text:h><text:p>One<text:s/>two{note}</text:p>'
+    body += f"<table:table><table:table-row>{cells}</table:table-row></table:table>"
     assert reading(files.odt(body))[1].text == "## Chapter\n\nOne two\nSource\na\tb"
 
 
