@@ -53,7 +53,8 @@ class Servers:
 
     def up(self, only: Collection[str] | None = None) -> Settings:
         """Start what does not run (all servers, or only these); the settings with the addresses in them."""
-        return self.supervisor.up(only=only).fill(self._settings)
+        self.endpoints = self.supervisor.up(only=only)
+        return self.endpoints.fill(self._settings)
 
     def __exit__(self, *_: object) -> None:
         with self._held:

@@ -1,0 +1,60 @@
+"""The workers of this machine: started, looked after, and taken over when their owner has gone."""
+
+import os
+import time
+
+from pipeline.cli.session import Servers
+from pipeline.cli.worker import worker_commands
+from pipeline.endpoints import child_environment
+from pipeline.errors import ServiceUnavailable
+from pipeline.settings import Settings
+
+LOOK_AT_SERVERS = 5.0
+
+
+class Crew:
+    """Workers and queue processor, unless another process of this home has them already. They end with ``servers``.
+
+    Args:
+        servers: all of them running.
+        settings: with the addresses in them.
+    """
+
+    def __init__(self, servers: Servers, settings: Settings) -> None:
+        self._servers = servers
+        self._settings = settings
+        self._looked = time.monotonic()
+        self.ours = self._take()
+
+    def tend(self) -> list[str]:
+        """Restart what has ended; call it about every second. Returns what is to be told.
+
+        Raises:
+            ServiceUnavailable: a worker ends again and again, or a server does not come back.
+        """
+        supervisor = self._servers.supervisor
+        if not self.ours:
+            self.ours = self._take()
+        told = [
+            f"The worker {one.name} ended (code {one.code}); it starts again in {one.restart_in:.0f} s. See {one.log}."
+            for one in supervisor.watch_workers()
+        ]
+        if time.monotonic() - self._looked > LOOK_AT_SERVERS:
+            told += [f"The server {name} had ended; it was started again." for name in supervisor.watch_servers()]
+            self._looked = time.monotonic()
+        return told
+
+    def _take(self) -> bool:
+        environment = child_environment(self._servers.endpoints) | {"NLP_PIPELINE_HOME": str(self._settings.home)}
+        try:
+            self._servers.supervisor.start_workers(worker_commands(self._settings, cores()), environment)
+        except ServiceUnavailable as fault:
+            if fault.code != "locked":
+                raise
+            return False
+        return True
+
+
+def cores() -> int:
+    """How many processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
