@@ -45,7 +45,7 @@ class ServerRecord(BaseModel):
     """What is known of one embedded server."""
 
     ports: dict[str, int] = Field(default_factory=dict)
-    data: Path = Path()
+    data: Path = Path("/none")
     process: ProcessId | None = None
 
     def alive(self) -> bool:

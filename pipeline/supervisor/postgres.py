@@ -69,6 +69,8 @@ class Postgres(Server):
         if self._user is None:
             return home
         elsewhere = SYSTEM_FOLDER / hashlib.sha256(str(self.home.path.resolve()).encode()).hexdigest()[:16]
+        if (home / "data").exists():
+            return home
         recorded = self.home.state().servers.get(self.name, ServerRecord()).data
         for data in (recorded, elsewhere / "data"):
             if data.is_relative_to(SYSTEM_FOLDER) and data.exists():
@@ -76,7 +78,7 @@ class Postgres(Server):
         for place in (home, elsewhere):
             with writing(place):
                 place.mkdir(parents=True, exist_ok=True, mode=0o711)
-            if self._runs(["/bin/sh", "-c", 'cd "$1"', "sh", place]):
+            if self._may_enter(place):
                 return place
             with suppress(OSError):
                 place.rmdir()
@@ -101,6 +103,10 @@ class Postgres(Server):
             self.base.mkdir(parents=True, exist_ok=True, mode=0o700)
         if not self.data.exists():
             self._make_cluster()
+        if not self._may_enter(self.data):
+            raise Misconfigured(
+                f"{UNPRIVILEGED}, who runs PostgreSQL for root, may no longer enter {self.data}: open it again."
+            )
         version = (self.data / "PG_VERSION").read_text().strip()
         if not self._call([self._binary("postgres"), "--version"]).startswith(f"postgres (PostgreSQL) {version}."):
             raise Misconfigured(f"{self.data} was made by PostgreSQL {version}, and the installed one is another version.")
@@ -143,20 +149,27 @@ class Postgres(Server):
     @cached_property
     def _installation(self) -> Path:
         """The wheel's folder, or a copy where the user that runs it cannot read that."""
-        wheel = package_folder(Postgres) / "pginstall"
-        if self._runs([wheel / "bin" / "postgres", "--version"]):
-            return wheel
-        copy = self.base / "pginstall"
-        fresh = self.base / "pginstall.new"
+        package = package_folder(Postgres)
+        if self._runs([package / "pginstall" / "bin" / "initdb", "--version"]):
+            return package / "pginstall"
+        copy, fresh = self.base / "program", self.base / "program.new"
         with writing(self.base):
             for old in (fresh, copy):
                 shutil.rmtree(old, ignore_errors=True)
-            shutil.copytree(wheel, fresh, symlinks=True, ignore=shutil.ignore_patterns("include"))
+            # The programs look for their libraries beside the package's folder.
+            for folder in (package, package.with_name(f"{package.name}.libs")):
+                if folder.exists():
+                    shutil.copytree(
+                        folder, fresh / folder.name, symlinks=True, ignore=shutil.ignore_patterns("include", "*.a")
+                    )
             for path in (fresh, *fresh.rglob("*")):
                 if not path.is_symlink():
                     path.chmod(0o755 if path.is_dir() or path.parent.name == "bin" else 0o644)
             fresh.rename(copy)
-        return copy
+        return copy / package.name / "pginstall"
+
+    def _may_enter(self, folder: Path) -> bool:
+        return self._runs(["/bin/sh", "-c", 'cd "$1"', "sh", folder])
 
     def _runs(self, argv: Sequence[str | Path]) -> bool:
         try:

@@ -103,6 +103,8 @@ class Start:
 
     def bring_up(self, server: Server, known: ServerRecord | None) -> bool:
         """Adopt the server if it runs and answers, else start it. True if it was started."""
+        # A record that speaks of another folder came with a copy of a home: its server is not ours.
+        known = known if known and known.data == server.data else None
         if known and known.alive():
             try:
                 self._wait(server, known, 0)

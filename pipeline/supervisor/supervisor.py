@@ -84,8 +84,10 @@ class Supervisor:
         with self._home.lock("servers", patience.total_seconds()):
             known = self._home.state().servers
             for server in reversed([kind(self._home) for kind in SERVERS]):
-                end_server(server, known.get(server.name))
-                self._record(server.name, known.get(server.name, ServerRecord()).model_copy(update={"process": None}))
+                record = known.get(server.name, ServerRecord())
+                if (self._home.path / server.name).exists() or record.data.exists():
+                    end_server(server, record if record.data == server.data else None)
+                    self._record(server.name, record.model_copy(update={"process": None}))
             with self._home.change() as state:
                 state.keep = False
 
