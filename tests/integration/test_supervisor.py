@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -339,6 +340,56 @@ def test_a_full_disk_is_named(empty_home: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=1 << 20))
     with pytest.raises(Misconfigured, match="1 MB are free, 256 MB are needed"):
         Supervisor(only_valkey(empty_home)).up()
+
+
+def test_down_ends_a_run_that_is_at_work_and_its_workers_before_the_servers(empty_home: Path) -> None:
+    settings = only_valkey(empty_home)
+    script = (
+        "import os, sys, time; from tests.integration.test_supervisor import only_valkey; from pathlib import Path;"
+        "from pipeline.supervisor import Supervisor; s = Supervisor(only_valkey(Path(sys.argv[1]))); e = s.up();"
+        "s.start_workers({'ocr': ['sleep', '600']}, os.environ | e.environment()); "
+        "print('at work', flush=True); time.sleep(600)"
+    )
+    argv = [sys.executable, "-c", script, str(empty_home)]
+    with subprocess.Popen(argv, env=on_path(), stdout=subprocess.PIPE) as run:
+        assert run.stdout
+        assert run.stdout.readline() == b"at work\n"
+        state = Home(empty_home).state()
+        supervisor = Supervisor(settings)
+        supervisor.release()  # ends nothing of another's
+        assert state.workers["ocr"].alive()
+        assert pids(settings)
+        supervisor.down(timedelta(seconds=5))
+        assert run.wait(10) == -signal.SIGTERM
+    assert not state.workers["ocr"].alive()
+    assert pids(settings) == {}
+
+
+def test_an_interrupted_start_leaves_nothing_running(empty_home: Path) -> None:
+    settings = all_servers(empty_home)
+    script = (
+        "import sys; from tests.integration.test_supervisor import all_servers; from pathlib import Path;"
+        "from pipeline.supervisor import Supervisor; Supervisor(all_servers(Path(sys.argv[1]))).up()"
+    )
+    argv = [sys.executable, "-c", script, str(empty_home)]
+    with subprocess.Popen(argv, env=on_path(), stderr=subprocess.PIPE) as run:
+        while not Home(empty_home).state().servers.get("arcadedb", ServerRecord()).alive():
+            time.sleep(0.05)
+        run.send_signal(signal.SIGINT)
+        _, fault = run.communicate()
+        assert b"KeyboardInterrupt" in fault
+    assert pids(settings) == {}
+
+
+def test_servers_that_were_asked_to_stay_outlive_a_run(empty_home: Path) -> None:
+    with running(only_valkey(empty_home)) as (supervisor, endpoints):
+        supervisor.up(keep=True)
+        supervisor.release()
+        assert running_endpoints(only_valkey(empty_home)) == endpoints
+        supervisor.down()
+        supervisor.up()
+        supervisor.release()
+        assert running_endpoints(only_valkey(empty_home)) is None
 
 
 def test_ctrl_c_in_the_terminal_does_not_reach_the_servers(home: Path) -> None:
