@@ -38,6 +38,7 @@ def main() -> None:
     os.dup2(2, 1)  # what a library prints must not end up between the frames
     requests: SimpleQueue[dict[str, str]] = SimpleQueue()
     threading.Thread(target=_listen, args=(requests,), daemon=True).start()
+    _send(out, {"kind": "ready"}, b"")
     while True:
         request = requests.get()
         jail.allow_seconds(limits.seconds)

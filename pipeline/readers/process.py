@@ -2,6 +2,7 @@
 
 import fcntl
 import json
+import logging
 import os
 import select
 import subprocess
@@ -15,11 +16,13 @@ from typing import Any
 import psutil
 
 import pipeline
-from pipeline.errors import BadDocument
+from pipeline.errors import BadDocument, ServiceUnavailable
 from pipeline.model import Attachment, ReadEvent
 from pipeline.readers import wire
 from pipeline.readers.faults import Fault, bad
 from pipeline.readers.limits import MEGABYTE, Limits
+
+log = logging.getLogger(__name__)
 
 _LOOK_SECONDS = 0.1
 _PIPE_SIZE = MEGABYTE
@@ -29,7 +32,11 @@ _SIGXCPU = 24
 
 
 class ReadingProcess:
-    """A child that reads documents, one after the other. Used by one thread at a time."""
+    """A child that reads documents, one after the other. Used by one thread at a time.
+
+    Raises:
+        ServiceUnavailable: the child does not start.
+    """
 
     def __init__(self, limits: Limits) -> None:
         self.owner = os.getpid()
@@ -53,6 +60,19 @@ class ReadingProcess:
         self._largest = 0
         self._looked = 0.0
         self._waited = self._step = 0.0
+        self._await_start()
+
+    def _await_start(self) -> None:
+        """Wait until the child is ready: what keeps it from starting is no document's fault."""
+        try:
+            if self._frame()[0]["kind"] == "ready":
+                return
+        except (BadDocument, EOFError, wire.Violation):
+            pass
+        notes = self.notes().strip()
+        self.close()
+        log.error("the reading process did not start: %s", notes)
+        raise ServiceUnavailable("The process that reads documents does not start; see the log, and nlp-pipeline doctor.")
 
     def read(self, path: Path, name: str) -> Iterator[ReadEvent]:
         """Yield the events of one document; ``idle`` is true again when it ended as it should.
@@ -67,7 +87,7 @@ class ReadingProcess:
         budget = _Budget(self._limits)
         try:
             os.write(self._requests, json.dumps(request).encode() + b"\n")
-            while (event := self._event(budget)) is not None:
+            while (event := self._event()) is not None:
                 budget.check(event)
                 yield event
         except wire.Violation as fault:
@@ -93,10 +113,10 @@ class ReadingProcess:
         except psutil.Error:
             return 0
 
-    def _event(self, budget: "_Budget") -> ReadEvent | None:
+    def _event(self) -> ReadEvent | None:
         """The next event; None at the document's end."""
         while True:
-            header, body = self._frame(budget)
+            header, body = self._frame()
             match header.get("kind"):
                 case "alive":
                     continue
@@ -107,7 +127,7 @@ class ReadingProcess:
                     raise _told(header)
             return wire.decode(header, body)
 
-    def _frame(self, budget: "_Budget") -> tuple[wire.Header, bytes]:
+    def _frame(self) -> tuple[wire.Header, bytes]:
         self._step = 0.0
         header_size, body_size = wire.PREFIX.unpack(self._receive(wire.PREFIX.size))
         if header_size > wire.MAX_HEADER:
@@ -204,4 +224,4 @@ def _environment() -> dict[str, str]:
     """Nothing of ours but where the code lies: no secret can leave with a document's text."""
     threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "RAYON_NUM_THREADS", "TOKIO_WORKER_THREADS"), "1")
     fixed = {"LANG": "C.UTF-8", "PYTHONUTF8": "1", "MALLOC_ARENA_MAX": "2", "PATH": os.defpath, "HOME": "/nonexistent"}
-    return {**fixed, **threads, "PYTHONPATH": str(_ROOT), "PYTHONDONTWRITEBYTECODE": "1"}
+    return {**fixed, **threads, "PYTHONPATH": os.pathsep.join([str(_ROOT), *filter(None, sys.path)])}

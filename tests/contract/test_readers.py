@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 import pipeline
-from pipeline.errors import BadDocument
+from pipeline.errors import BadDocument, ServiceUnavailable
 from pipeline.model import Attachment, DocumentInfo, Page, PageImage, Sound
 from pipeline.ports import Reader
 from pipeline.readers import process, wire
@@ -206,12 +206,18 @@ def test_the_child_ends_when_its_parent_is_killed(tmp_path: Path) -> None:
     assert not child.is_running() or child.status() == psutil.STATUS_ZOMBIE
 
 
+def test_a_child_that_does_not_start_is_no_fault_of_the_document(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    with SandboxReader() as reader, pytest.raises(ServiceUnavailable):
+        list(reader.read(stored(tmp_path, b"hello"), "x"))
+
+
 class Liar(process.ReadingProcess):
     """Stands for a child that an attacker has taken over: its frames are the attacker's."""
 
     def __init__(self, frames: list[bytes]) -> None:
+        self.frames = [wire.PREFIX.pack(17, 0), b'{"kind": "ready"}', b"", *frames]
         super().__init__(Limits())
-        self.frames = frames
 
     def _receive(self, count: int) -> bytes:
         return self.frames.pop(0)
