@@ -1,9 +1,9 @@
 """Which names mean the same thing across documents, and why. Precision first: a wrong merge is worse than a missed one.
 
-A strong link makes two names one. A weak link leads from a short form to a full one and counts only if all that can be reached
-from the short form ends in one place: "Clinton" is Hillary Clinton until Bill Clinton is known. Links depend on the two names
-(or on a document that defines one by the other), and the canonical name on the set of links, so no order of documents and no
-number of workers can change the result.
+A strong link makes two names one. A weak link leads from a short form to a full one and counts only if all that can be
+reached from the short form ends in one place: "Clinton" is Hillary Clinton until Bill Clinton is known. Links depend on the
+two names (or on a document that defines one by the other), and the canonical name on the set of links, so no order of
+documents and no number of workers can change the result.
 """
 
 from collections import defaultdict
@@ -14,13 +14,13 @@ from typing import Literal, NamedTuple
 from rapidfuzz.distance import OSA
 
 from pipeline.stages import vocabulary as words
-from pipeline.stages.names import ACRONYM, LONG, NAME, PERSON, Parts, acronyms, core, parts, shape, sound
+from pipeline.stages.names import ACRONYM, LONG, LONGEST, NAME, PERSON, Parts, acronyms, core, parts, shape, sound
 
 Strength = Literal["strong", "weak"]
 
 
 class Link(NamedTuple):
-    """Two keys that may mean the same. A weak link leads from ``left``, the short form, to ``right``; ``score`` is 0 to 1."""
+    """Two keys that may mean the same; a weak link leads from ``left``, the short form, to ``right``. ``score``: 0 to 1."""
 
     left: str
     right: str
@@ -83,8 +83,8 @@ def same_word(one: str, other: str) -> str:
 
 
 def _slip(one: str, other: str) -> bool:
-    """One edit inside a long word; at its ends it is often grammar or another name (Petersen, Peterson; Dominica, Dominican)."""
-    if min(len(one), len(other)) < LONG - (len(one) != len(other)) or max(len(one), len(other)) < LONG:
+    """One edit inside a long word; near its ends it is often another name (Petersen, Peterson; Dominica, Dominican)."""
+    if min(len(one), len(other)) < LONG:
         return False
     return one[0] == other[0] and one[-2:] == other[-2:] and OSA.distance(one, other, score_cutoff=1) == 1
 
@@ -120,24 +120,17 @@ def _surname_alone(one: Parts, other: Parts, surname: str) -> _Match | None:
 
 
 def _given(few: tuple[str, ...], many: tuple[str, ...]) -> str:
-    """How the given names of the shorter name fit into those of the longer one, in order ("" if they do not)."""
+    """How the given names of the shorter name fit the first of the longer one's, or its second ("" if they do not)."""
     if len(few) == len(many):
         found = {_given_word(a, b, first=not i) for i, (a, b) in enumerate(zip(few, many, strict=True))}
         return next((r for r in ("", "initial", "nickname", "typo", "transliteration", "misread") if r in found), "same")
-    if len(few[0]) == 1 or len(many[0]) == 1 == len(few):
-        first = _given_word(few[0], many[0], first=True)
-        if not first and few[0] in many[1:] and len(few[0]) > 1:
-            return "middle name"
-        return "initial" if first and _inside(few[1:], many[1:]) else ""
-    start = 0 if _given_word(few[0], many[0], first=True) in ("same", "nickname", "transliteration") else None
-    if start is None:
-        return "middle name" if _inside(few, many[1:]) and all(len(token) > 1 for token in few) else ""
-    return "middle name" if _inside(few[1:], many[1:]) else ""
-
-
-def _inside(few: tuple[str, ...], many: tuple[str, ...]) -> bool:
-    rest = iter(many)
-    return all(any(_given_word(token, other, first=False) in ("same", "initial") for other in rest) for token in few)
+    first = _given_word(few[0], many[0], first=True)
+    if first and all(
+        _given_word(*pair, first=False) in ("same", "initial") for pair in zip(few[1:], many[1:], strict=False)
+    ):
+        return "initial" if first == "initial" else "middle name"
+    second = len(few) == 1 and len(few[0]) > 1 and _given_word(few[0], many[1], first=True)
+    return "middle name" if second in ("same", "nickname") else ""
 
 
 def _given_word(one: str, other: str, *, first: bool) -> str:
@@ -151,11 +144,13 @@ def _given_word(one: str, other: str, *, first: bool) -> str:
 
 
 def _names(one: Parts, other: Parts) -> _Match | None:
+    if len(other.tokens) > LONGEST:
+        return None
     if "," not in one.text + other.text and len(one.tokens) == len(other.tokens):
         return _same_length(one, other)
     if one.tokens == other.tokens:
         return _Match("strong", "punctuation", 0.95)
-    if core(one) == core(other) and (one.text == core(one) or one.tokens == other.tokens[: len(one.tokens)]):
+    if one.text == core(other) and (len(one.tokens) > 1 or "of" in other.tokens) and "," not in other.text:
         return _Match("weak", "short form", 0.7)
     if len(one.tokens) == 1 and len(one.text) >= ACRONYM and one.text in acronyms(other.tokens):
         return _Match("weak", "acronym", 0.7)
@@ -168,7 +163,7 @@ def _same_length(one: Parts, other: Parts) -> _Match | None:
     differing = [(a, b) for a, b in zip(one.tokens, other.tokens, strict=True) if a != b]
     if len(differing) != 1:
         return None
-    if {differing[0][0], differing[0][1]} in ({"co", "company"}, {"corp", "corporation"}, {"dept", "department"}):
+    if len(one.tokens) > 1 and set(differing[0]) in ({"co", "company"}, {"corp", "corporation"}, {"dept", "department"}):
         return _Match("strong", "abbreviation", 0.95)
     reason = same_word(*differing[0])
     return _Match("strong", reason, 0.9) if reason else None
@@ -178,7 +173,7 @@ def canonicalize(names: Iterable[str], links: Iterable[Link]) -> dict[str, str]:
     """The canonical key of each name.
 
     Strong links join names into components. From each component the weak links are followed to where none leads further; if
-    that is one component, the first belongs to it, else it stays alone. The most specific name of the component speaks for all.
+    that is one component, the first belongs to it, else it stays alone. The most specific name of a component speaks for it.
     """
     links = list(links)
     root = _components(names, links)

@@ -17,14 +17,15 @@ PERSON = "person"
 NAME = "name"
 
 _EXACT = frozenset({EntityType.DATE, EntityType.MONEY, EntityType.EMAIL, EntityType.PHONE, EntityType.URL})
-_LETTERS = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "ı": "i"})
+_LETTERS = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "\u0131": "i"})
 _MARKS = re.compile("[\u0300-\u036f]")
-_APOSTROPHES = "'’‘ʼ`´"
-_POSSESSIVE = re.compile(rf"(?:(?<=\w)[{_APOSTROPHES}]s|(?<=s)[{_APOSTROPHES}])(?=$|[^\w])")
+_APOSTROPHES = "'\u2019\u2018\u02bc`\u00b4"
+_POSSESSIVE = re.compile(rf"(?:(?<=[\w.])[{_APOSTROPHES}]s|(?<=s)[{_APOSTROPHES}])(?=$|[^\w])")
 _INITIALS = re.compile(r"\b(?:[^\W\d_]\.\s?)+[^\W\d_]\b\.?|\b[^\W\d_]\.(?=\s|$)")
 _ARTICLE = re.compile(r"\b[ae]l-(?=\w)|^(?:the|an?)\s+(?=\w)")
 _ASIDE = re.compile(r"(?<=\w)\s*\([^)]*\)?\s*$")
-_TOKENS = re.compile(r"[^\W_]+")
+_SIGNS = "".join(chr(code) for code in range(0x300, 0x1B00) if unicodedata.category(chr(code)).startswith("M"))
+_TOKENS = re.compile(rf"(?:[^\W_]|[{_SIGNS}])+")
 
 
 def fold(text: str) -> str:
@@ -52,7 +53,7 @@ def normalize(name: str, type: EntityType) -> str:  # noqa: A002 (the model's wo
 def _exact(name: str, type: EntityType) -> str:  # noqa: A002 (the model's word)
     folded = " ".join(fold(name).split())
     if type is EntityType.PHONE:
-        return ("+" if folded.startswith(("+", "00")) else "") + re.sub(r"\D", "", folded).removeprefix("00")
+        return ("+" if folded.startswith(("+", "00")) else "") + re.sub(r"\(0\)|\D", "", folded).removeprefix("00")
     if type is EntityType.URL:
         return re.sub(r"^(?:[a-z][a-z+.-]*://)?(?:www\.)?|/+$", "", folded)
     if type is EntityType.EMAIL:
@@ -112,14 +113,14 @@ def parts(key: str) -> Parts:
 
 _SOUNDS = (
     (r"(.)\1+", r"\1"), ("ph", "f"), ("[ck]h|q", "k"), ("c(?![eiyh])", "k"), ("dh", "d"), ("gh(?=[aeiou])", "g"),
-    ("(?<=[aeiou])h(?![aeiou])", ""), ("[ey]", "i"), ("[ow]", "u"), ("^g(?=[au].{4})", "k"), ("^gi(?=daf)", "ki"),
+    ("(?<=[aeiou])h(?![aeiou])", ""), ("e|y$", "i"), ("[ow]", "u"), ("^g(?=[au].{4})", "k"), ("^gi(?=daf)", "ki"),
 )  # fmt: skip
 _SHAPES = (("rn", "m"), ("vv", "w"), ("cl", "d"), ("[l1|!j]", "i"), ("0", "o"), ("5", "s"))
 
 
 @lru_cache(maxsize=65536)
 def sound(token: str) -> str:
-    """What transliterations of one word share: doubled letters single, q, c and k one letter, e and i, o and u one vowel."""
+    """What transliterations of one word share: doubled letters single, q, c and k one letter, e and i, o and u one."""
     for pattern, letter in _SOUNDS:
         token = re.sub(pattern, letter, token)
     return token
@@ -142,12 +143,15 @@ LONG = 8
 """Letters from which one unexplained edit inside a word counts as a slip."""
 
 
+LONGEST = 12
+"""Words in the longest name that is compared with others."""
+
 ACRONYM = 4
 """Letters from which initials alone are taken for a name; shorter ones are shared by too many."""
 
 
 def _spellings(token: str) -> set[str]:
-    near = deletions(token) if len(token) >= LONG - 1 else {token}
+    near = deletions(token) if len(token) >= LONG else {token}
     return near | {sound(token), shape(token)}
 
 
@@ -172,7 +176,7 @@ def acronyms(tokens: tuple[str, ...]) -> set[str]:
 
 @lru_cache(maxsize=65536)
 def blocking_keys(key: str) -> frozenset[str]:
-    """Index keys of a name; every pair that ``linking.link`` accepts shares one. About ten for a name, none for exact classes."""
+    """Index keys of a name, about five (none in exact classes); any two names that ``linking.link`` accepts share one."""
     name = parts(key)
     if name.kind not in (PERSON, NAME) or not name.tokens:
         return frozenset()
@@ -187,8 +191,8 @@ def blocking_keys(key: str) -> frozenset[str]:
     keys |= {f"c{core(name)}"}
     if len(name.tokens) == 1:
         keys |= {f"w{spelling}" for spelling in _spellings(name.tokens[0])} | {f"a{name.tokens[0]}"}
-    elif len(name.tokens) <= 12:
-        keys |= {f"r{' '.join(name.tokens[:i] + ('*',) + name.tokens[i + 1 :])}" for i in range(len(name.tokens))}
+    elif len(name.tokens) <= LONGEST:
+        keys |= {f"r{' '.join((*name.tokens[:i], '*', *name.tokens[i + 1 :]))}" for i in range(len(name.tokens))}
         keys |= {f"a{short}" for short in acronyms(name.tokens) if len(short) >= ACRONYM}
         keys |= {f"o{' '.join(sorted(name.tokens))}"}
     return frozenset(keys)

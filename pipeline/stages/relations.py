@@ -13,8 +13,8 @@ TAKING_PART = frozenset(EntityType) - {EntityType.DATE, EntityType.MONEY, Entity
 """Types of entities that can be in a relation."""
 
 NEIGHBOURS = 12
-"""Entities after it that one is paired with, in order of appearance: a list of 200 names says less of each pair than a sentence
-of three, and must not make 20,000 pairs."""
+"""Entities after it that one is paired with, in order of appearance: a list of 200 names says less of each pair than a
+sentence of three, and must not make 20,000 pairs."""
 
 
 class Named(NamedTuple):

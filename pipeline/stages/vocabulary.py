@@ -1,4 +1,4 @@
-"""Words that decide how names are read: titles, suffixes, generic words, short forms. All in folded form (see ``names.fold``)."""
+"""Words that decide how names are read: titles, suffixes, generic words, short forms. Folded (see ``names.fold``)."""
 
 
 def _words(text: str) -> frozenset[str]:
@@ -35,8 +35,8 @@ COMPANY_WORDS = _words(
 """What an organisation's short form leaves out at its end ("Acme" for "Acme Holdings"). Not taken off the key: the Virginia
 Company is not Virginia."""
 
-PLACE_HEADS = _words("republic kingdom city state province town county commonwealth municipality village emirate sultanate")
-"""Words before "of" that a place's short form leaves out ("Turkey" for "Republic of Turkey")."""
+PLACE_HEADS = _words("republic kingdom commonwealth state emirate sultanate")
+"""Words before "of" that a country's short form leaves out ("Turkey" for "Republic of Turkey")."""
 
 SMALL_WORDS = _words("of the and for in on at to de la le du des der die das und et y von van a an")
 """Words that an acronym may skip."""
@@ -46,7 +46,8 @@ CONTRASTS = _words(
     first second third fourth fifth sixth seventh eighth ninth tenth one two three four five six seven eight nine ten
     i ii iii iv v vi vii viii ix x xi xii left right male female men women mens womens boys girls
     january february march april may june july august september october november december
-    monday tuesday wednesday thursday friday saturday sunday"""
+    monday tuesday wednesday thursday friday saturday sunday
+    frances francis marian marion marlon leslie lesley jesse jessie"""
 )
 """A difference in one of these is a difference in meaning, never a slip."""
 
@@ -55,26 +56,29 @@ SAME = {
     "uk": "united kingdom", "great britain": "united kingdom", "britain": "united kingdom",
     "un": "united nations", "united nations organization": "united nations", "eu": "european union",
     "uae": "united arab emirates", "ussr": "soviet union", "prc": "china", "drc": "democratic republic of congo",
+    "peoples republic of china": "china", "republic of china": "taiwan",
 }  # fmt: skip
 """Short forms that every reader knows; two letters are too few to be matched by rule."""
 
 NICKNAMES = {
     short: frozenset(full.split())
     for short, full in {
-        "abe": "abraham", "al": "albert alan alfred", "alex": "alexander alexandra alexis", "andy": "andrew", "barb": "barbara",
-        "ben": "benjamin", "bert": "albert robert", "beth": "elizabeth", "bill": "william", "billy": "william",
-        "bob": "robert", "bobby": "robert", "cathy": "catherine", "charlie": "charles", "chris": "christopher christine christian",
-        "chuck": "charles", "dan": "daniel", "danny": "daniel", "dave": "david", "debbie": "deborah", "dick": "richard",
-        "don": "donald", "doug": "douglas", "ed": "edward edwin", "eddie": "edward", "fred": "frederick", "gabe": "gabriel",
-        "greg": "gregory", "hank": "henry", "harry": "harold henry", "jack": "john", "jake": "jacob", "jeff": "jeffrey",
-        "jen": "jennifer", "jenny": "jennifer", "jerry": "gerald jerome", "jim": "james", "jimmy": "james", "joe": "joseph",
-        "johnny": "john", "jon": "jonathan", "kate": "katherine catherine", "kathy": "katherine", "ken": "kenneth",
-        "larry": "lawrence", "liz": "elizabeth", "maggie": "margaret", "matt": "matthew", "meg": "margaret", "mike": "michael",
-        "nick": "nicholas", "pam": "pamela", "pat": "patrick patricia", "peggy": "margaret", "pete": "peter", "phil": "philip",
-        "ray": "raymond", "rich": "richard", "rick": "richard", "rob": "robert", "ron": "ronald", "sam": "samuel samantha",
-        "sandy": "sandra alexander", "sid": "sidney sydney", "steve": "steven stephen", "sue": "susan", "susie": "susan",
-        "ted": "edward theodore", "tim": "timothy", "toby": "tobias", "tom": "thomas", "tommy": "thomas", "tony": "anthony",
-        "vic": "victor", "walt": "walter", "will": "william",
+        "abe": "abraham", "al": "albert alan alfred", "alex": "alexander alexandra alexis", "andy": "andrew",
+        "barb": "barbara", "ben": "benjamin", "bert": "albert robert", "beth": "elizabeth", "bill": "william",
+        "billy": "william", "bob": "robert", "bobby": "robert", "cathy": "catherine", "charlie": "charles",
+        "chris": "christopher christine christian", "chuck": "charles", "dan": "daniel", "danny": "daniel",
+        "dave": "david", "debbie": "deborah", "dick": "richard", "don": "donald", "doug": "douglas",
+        "ed": "edward edwin", "eddie": "edward", "fred": "frederick", "gabe": "gabriel", "greg": "gregory",
+        "hank": "henry", "harry": "harold henry", "jack": "john", "jake": "jacob", "jeff": "jeffrey",
+        "jen": "jennifer", "jenny": "jennifer", "jerry": "gerald jerome", "jim": "james", "jimmy": "james",
+        "joe": "joseph", "johnny": "john", "jon": "jonathan", "kate": "katherine catherine", "kathy": "katherine",
+        "ken": "kenneth", "larry": "lawrence", "liz": "elizabeth", "maggie": "margaret", "matt": "matthew",
+        "meg": "margaret", "mike": "michael", "nick": "nicholas", "pam": "pamela", "pat": "patrick patricia",
+        "peggy": "margaret", "pete": "peter", "phil": "philip", "ray": "raymond", "rich": "richard",
+        "rick": "richard", "rob": "robert", "ron": "ronald", "sam": "samuel samantha", "sandy": "sandra alexander",
+        "sid": "sidney sydney", "steve": "steven stephen", "sue": "susan", "susie": "susan",
+        "ted": "edward theodore", "tim": "timothy", "toby": "tobias", "tom": "thomas", "tommy": "thomas",
+        "tony": "anthony", "vic": "victor", "walt": "walter", "will": "william",
     }.items()
 }  # fmt: skip
 
