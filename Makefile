@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALL = sh requirements/install.sh
-DOCS ?= samples
+DOCS ?= samples/ravensport
 export PYTHONDONTWRITEBYTECODE ?= 1
 
 .PHONY: venv run test lint bench lock clean

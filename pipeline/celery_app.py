@@ -6,7 +6,7 @@ Settings are read when Celery first asks for its configuration, not on import.
 from typing import Any
 
 from celery import Celery
-from kombu import Queue
+from kombu.entity import Queue
 
 from pipeline.endpoints import located
 from pipeline.queues import WORKER_TYPES, task_routes

@@ -62,6 +62,9 @@ class Reader(Protocol):
             BadDocument: the file cannot be read; ``code`` says why.
         """
 
+    def close(self) -> None:
+        """Give back processes."""
+
 
 class OcrEngine(Protocol):
     """Reads the text of a page's image."""
@@ -246,3 +249,6 @@ class DocumentStore(Protocol):
 
     def finish_graph(self, lease: Lease) -> None:
         """Commit ``build_relationships``: the document has reached its end."""
+
+    def close(self) -> None:
+        """Give back connections."""

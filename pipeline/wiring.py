@@ -1,11 +1,136 @@
 """What a process needs, built once from the settings and only when it is first used."""
 
 import os
-from datetime import timedelta
-from functools import cache, cached_property
+from functools import cached_property
 
 from pipeline.endpoints import located
 from pipeline.heartbeat import Heartbeat
 from pipeline.model import Engine
 from pipeline.ports import BlobStore, DocumentStore, Embedder, GraphStore, MentionFinder, OcrEngine, Reader, SpeechEngine
 from pipeline.settings import Settings, load_settings
+
+
+class Services:
+    """Stores and engines behind their ports, and the options of the tasks.
+
+    Args:
+        settings: with the addresses of all servers that are used.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+
+    @cached_property
+    def documents(self) -> DocumentStore:
+        """The database of record."""
+        from pipeline.stores.postgres import Database, PostgresStore
+
+        return PostgresStore(Database(self.settings.database), self.settings.lease_duration)
+
+    @cached_property
+    def graph(self) -> GraphStore:
+        """The graph."""
+        from pipeline.stores.neo4j_graph import Neo4jGraph
+
+        s = self.settings
+        password = s.neo4j_password.get_secret_value() if s.neo4j_password else ""
+        return Neo4jGraph(s.neo4j_uri, s.neo4j_user, password, s.neo4j_database)
+
+    @cached_property
+    def blobs(self) -> BlobStore:
+        """Submitted files."""
+        from pipeline.stores.files import FolderBlobs
+
+        return FolderBlobs(self.settings.files)
+
+    @cached_property
+    def reader(self) -> Reader:
+        """Files to pages, in a child process."""
+        from pipeline.readers.limits import Limits
+        from pipeline.readers.sandbox import SandboxReader
+
+        s = self.settings
+        return SandboxReader(
+            Limits(
+                dpi=s.ocr_dpi,
+                memory=s.reader_memory,
+                seconds=s.reader_seconds.total_seconds(),
+                file_size=s.max_file_size,
+                image_pixels=s.max_image_pixels,
+                attachments=s.max_attachments,
+            )
+        )
+
+    @cached_property
+    def ocr(self) -> OcrEngine:
+        """Images to text."""
+        s = self.settings
+        if s.ocr_engine == "rapidocr":
+            from pipeline.engines.ocr.rapid import RapidOcr
+
+            return RapidOcr(s.models)
+        if s.ocr_engine == "tesseract":
+            from pipeline.engines.ocr.tesseract import TesseractOcr
+
+            return TesseractOcr(s.models, s.ocr_languages, s.ocr_tessdata)
+        from pipeline.engines.ocr.auto import AutoOcr
+
+        return AutoOcr(s.models, s.ocr_languages, s.ocr_tessdata)
+
+    @cached_property
+    def speech(self) -> SpeechEngine:
+        """Recordings to text."""
+        from pipeline.engines.speech.whisper import WhisperSpeech
+
+        return WhisperSpeech(self.settings.models, self.settings.speech_model)
+
+    @property
+    def speech_engine(self) -> Engine:
+        """What recordings are read with, said without loading it."""
+        from pipeline.engines.speech.whisper import WhisperSpeech
+
+        return WhisperSpeech.description(self.settings.speech_model)
+
+    @cached_property
+    def embedder(self) -> Embedder:
+        """Text to vectors."""
+        from pipeline.engines.embeddings.onnx_embedder import OnnxEmbedder
+
+        return OnnxEmbedder(self.settings.embedding_model, self.settings.models)
+
+    @cached_property
+    def mention_finder(self) -> MentionFinder:
+        """Text to names, by a model."""
+        from pipeline.engines.entities.spacy_finder import SpacyFinder
+
+        return SpacyFinder(self.settings.ner_model, self.settings.models)
+
+    @cached_property
+    def pattern_finder(self) -> MentionFinder:
+        """Text to e-mail addresses, telephone numbers and the like."""
+        from pipeline.engines.entities.patterns import PatternFinder
+
+        return PatternFinder()
+
+    @cached_property
+    def heartbeat(self) -> Heartbeat:
+        """Keeps the leases of running steps alive."""
+        return Heartbeat(self.documents.renew, self.settings.lease_duration)
+
+    def close(self) -> None:
+        """Give back connections and child processes."""
+        for name in ("documents", "graph", "reader"):
+            if name in self.__dict__:
+                self.__dict__[name].close()
+
+
+_services: dict[int, Services] = {}
+
+
+def services() -> Services:
+    """This process's services; a forked process gets its own."""
+    process = os.getpid()
+    if process not in _services:
+        _services.clear()
+        _services[process] = Services(located(load_settings()))
+    return _services[process]

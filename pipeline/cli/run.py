@@ -19,7 +19,7 @@ from pipeline.cli.progress import Display, display, outcome_line
 from pipeline.cli.session import DATABASE_ALONE, Servers, project_option
 from pipeline.cli.submit import print_intake
 from pipeline.cli.summary import Summary, print_summary, summarize
-from pipeline.settings import Settings, load_settings
+from pipeline.settings import MEGABYTE, Settings, load_settings
 from pipeline.stores.migrations import migrate
 from pipeline.stores.postgres import Database
 from pipeline.stores.reports import Reports
@@ -92,7 +92,7 @@ def _process(settings: Settings, servers: Servers, job: Job, began: float) -> Su
 
 def _submit(settings: Settings, located: Settings, reports: Reports, job: Job) -> Intake:
     use = Services(located)
-    intake = Intake(use.documents, use.blobs, reports, settings.max_file_size)
+    intake = Intake(use.documents, use.blobs, reports, settings.max_file_size * MEGABYTE)
     intake.take(find_files(job.paths, without=[settings.home, *([job.out] if job.out else [])]))
     if not job.quiet:
         print_intake(intake)

@@ -11,7 +11,7 @@ from pipeline.cli.output import count, plain
 from pipeline.cli.session import opened, project_option
 from pipeline.endpoints import embedded
 from pipeline.home import Home
-from pipeline.settings import Settings, load_settings
+from pipeline.settings import MEGABYTE, Settings, load_settings
 from pipeline.wiring import Services
 
 SOME_FAILED = 3
@@ -36,7 +36,7 @@ def submit(context: click.Context, paths: tuple[Path, ...], project: str | None,
     checked_project(project or settings.nlp_pipeline_project)
     with opened(settings, project) as (located, reports):
         use = Services(located)
-        intake = Intake(use.documents, use.blobs, reports, settings.max_file_size)
+        intake = Intake(use.documents, use.blobs, reports, settings.max_file_size * MEGABYTE)
         intake.take(find_files(paths, without=[settings.home]))
     print_intake(intake, as_json=as_json)
     if not as_json and nobody_works(settings):

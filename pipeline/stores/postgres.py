@@ -283,6 +283,10 @@ class PostgresStore:
         """See ``ports.DocumentStore``."""
         self._db.run("finish_graph", **_held(lease))
 
+    def close(self) -> None:
+        """See ``ports.DocumentStore``."""
+        self._db.close()
+
     @contextmanager
     def _alone(self, purpose: str, key: str) -> Iterator[None]:
         with self._db.connection() as connection:

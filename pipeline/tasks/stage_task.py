@@ -2,10 +2,9 @@
 
 import logging
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import timedelta
 from functools import wraps
-from typing import Any
 
 from celery import Task
 from celery.exceptions import Ignore, SoftTimeLimitExceeded
@@ -21,31 +20,33 @@ log = logging.getLogger("pipeline.tasks")
 INTERNAL_TRIES = 2  # a fault that nobody named may pass, but is not worth many tries
 
 
-def stage_task(step: Step, *made_by: Callable[[Services], Engine]) -> Callable[[Callable[[Lease], None]], Task[Any, Any]]:
+MadeBy = Callable[[Services], Iterable[Engine]]
+
+
+def stage_task(step: Step, made_by: MadeBy) -> Callable[[Callable[[Lease], None]], Task]:
     """Make a Celery task of a step's body.
 
     Args:
         step: the step; its value is the task's name.
-        made_by: the engines that the result depends on; a changed one makes the step run again.
+        made_by: gives the engines that the result depends on; a changed one makes the step run again.
     """
 
-    def decorate(body: Callable[[Lease], None]) -> Task[Any, Any]:
-        @app.task(name=step.value, bind=True, max_retries=None, ignore_result=True)
+    def decorate(body: Callable[[Lease], None]) -> Task:
         @wraps(body)
-        def task(self: Task[Any, Any], document_id: str) -> None:
+        def task(self: Task, document_id: str) -> None:
             _perform(self, step, made_by, body, DocumentId(document_id))
 
-        return task  # type: ignore[no-any-return]  # Celery's decorator is not typed
+        return app.task(task, name=step.value, bind=True, max_retries=None, ignore_result=True)
 
     return decorate
 
 
 def _perform(
-    task: Task[Any, Any], step: Step, made_by: tuple[Callable[[Services], Engine], ...], body: Callable[[Lease], None], document_id: DocumentId
+    task: Task, step: Step, made_by: MadeBy, body: Callable[[Lease], None], document_id: DocumentId
 ) -> None:
     use = services()
     try:
-        engine = " + ".join("/".join(part(use)) for part in made_by)
+        engine = " + ".join("/".join(engine) for engine in made_by(use))
         verdict, lease = use.documents.begin(document_id, step, engine, task.request.hostname or "")
     except ServiceUnavailable as fault:
         raise task.retry(exc=fault, countdown=_wait(use, task.request.retries, fault)) from fault
@@ -68,7 +69,7 @@ def _try(body: Callable[[Lease], None], lease: Lease) -> Exception | None:
     return None
 
 
-def _settle(task: Task[Any, Any], use: Services, lease: Lease, fault: Exception) -> None:
+def _settle(task: Task, use: Services, lease: Lease, fault: Exception) -> None:
     """Record the failure; try again later, or end the chain."""
     if isinstance(fault, LeaseLost):
         log.info("%s of %s: %s", lease.step, lease.document_id, fault)
@@ -90,7 +91,7 @@ def _explain(use: Services, fault: Exception) -> tuple[str, str, int]:
     if isinstance(fault, BadDocument | Misconfigured):
         return fault.code, fault.message, 0
     if isinstance(fault, PipelineError):
-        return fault.code, fault.message, use.step_retries
+        return fault.code, fault.message, use.settings.step_retries
     if isinstance(fault, SoftTimeLimitExceeded):
         return "timeout", "The step took longer than CELERY_TASK_SOFT_TIME_LIMIT allows.", 0
     if isinstance(fault, MemoryError):
@@ -105,5 +106,5 @@ def _wait(use: Services, tries: int, fault: Exception) -> float:
         return fault.retry_after
     if isinstance(fault, NotReady):
         return fault.check_again_in
-    longest = use.longest_wait.total_seconds()
+    longest = use.settings.retry_longest_wait.total_seconds()
     return min(longest, 2.0 ** min(tries, 16)) * random.uniform(0.5, 1.0)  # noqa: S311

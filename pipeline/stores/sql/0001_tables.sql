@@ -152,6 +152,7 @@ create table entities (
 );
 
 create index entities_arrival on entities (project_id, arrival);
+create index entities_root on entities (root);
 create index entities_merged on entities (merged_into) where merged_into is not null;
 
 create table entity_keys (

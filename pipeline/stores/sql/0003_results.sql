@@ -144,7 +144,8 @@ begin
 end $$;
 
 -- Compute anew which entity each name stands for, around the given names. The result depends on names and links alone:
--- strong links make components; a component whose weak links all lead to one other component is attached to it.
+-- strong links make components; from each, the weak links are followed to where none leads further, and if that is one component,
+-- the first belongs to it. ``stages.linking.canonicalize`` says the same in Python, and a test compares the two.
 create function relink(p_project uuid, p_ids uuid[]) returns void language plpgsql as $$
 declare
     v_affected uuid[];
@@ -173,36 +174,34 @@ begin
     )
     update entities e set root = best.root from best where e.id = best.id and e.root is distinct from best.root;
 
-    with recursive attach as (
-        select s.root, min(t.root::text)::uuid as target, min(l.reason) as reason, min(l.score) as score
-        from entities s
+    with recursive starts as (
+        select distinct root from entities where id = any (v_affected)
+    ), onward (start, place) as (
+        select root, root from starts
+        union
+        select o.start, t.root
+        from onward o
+        join entities s on s.root = o.place
         join entity_links l on l.left_id = s.id and not l.strong
         join entities t on t.id = l.right_id
-        where s.id = any (v_affected) and t.root <> s.root
-        group by s.root
-        having count(distinct t.root) = 1
-    ), way (root, target, depth) as (
-        select root, target, 1 from attach
-        union all
-        select w.root, coalesce(a.target, e.merged_into), w.depth + 1
-        from way w
-        join entities e on e.id = w.target
-        left join attach a on a.root = w.target
-        where w.depth < 8
-          and coalesce(a.target, case when w.target <> all (v_affected) then e.merged_into end) is not null
-    ), final as (
-        select distinct on (root) root, target from way order by root, depth desc
+        where t.root <> o.place
+    ), ends as (
+        select o.start, o.place from onward o
+        where not exists (
+            select from entities s
+            join entity_links l on l.left_id = s.id and not l.strong
+            join entities t on t.id = l.right_id
+            where s.root = o.place and t.root <> o.place)
+    ), homes as (
+        select start, min(place::text)::uuid as home from ends group by start having count(*) = 1
     ), outcome as (
-        select e.id,
-               nullif(coalesce(f.target, e.root), e.id) as merged_into,
-               coalesce(own.reason, a.reason, '') as reason,
-               coalesce(own.score, a.score, 1) as score
+        select e.id, nullif(coalesce(h.home, e.root), e.id) as merged_into, why.reason, why.score
         from entities e
-        left join final f on f.root = e.root
-        left join attach a on a.root = e.root
+        left join homes h on h.start = e.root
         left join lateral (
-            select l.reason, l.score from entity_links l where (l.left_id = e.id or l.right_id = e.id) and l.strong
-            order by l.score desc, l.reason limit 1) own on e.id <> e.root
+            select l.reason, l.score from entity_links l
+            where l.left_id = e.id or (l.right_id = e.id and l.strong)
+            order by l.strong desc, l.score desc, l.reason limit 1) why on true
         where e.id = any (v_affected)
     ), changed as (
         update entities e set

@@ -141,31 +141,32 @@ cross join lateral (
     order by e.confidence desc, e.end_offset - e.start_offset, d.source_path collate "C", e.start_offset limit 1) x
 order by p.weight desc, s.name collate "C";
 
+-- A line of an export is built here whole. array_to_json and row_to_json put no line breaks between elements; json_agg does.
 -- name: export_documents
 select row_to_json(line)::text from (
     select d.id as document_id, d.source_path, d.file_name, d.status,
            case when d.error_code is not null then
                (select row_to_json(e) from (select d.error_code as code, coalesce(d.error_message, '') as message) e) end as error,
            d.language, d.text,
-           (select coalesce(json_agg(p order by p.number), '[]') from (
+           array_to_json(array(select row_to_json(p) from (
                 select number, start_offset as start, end_offset as "end", source, confidence
-                from pages where document_id = d.id) p) as pages,
-           (select coalesce(json_agg(c), '[]') from (
+                from pages where document_id = d.id order by number) p)) as pages,
+           array_to_json(array(select row_to_json(c) from (
                 select id, start_offset as start, end_offset as "end"
-                from chunks where document_id = d.id order by position) c) as chunks,
-           (select coalesce(json_agg(m), '[]') from (
+                from chunks where document_id = d.id order by position) c)) as chunks,
+           array_to_json(array(select row_to_json(m) from (
                 select m.start_offset as start, m.end_offset as "end", m.type, e.entity_id, m.confidence
                 from mentions m left join canonical_entities e on e.name_id = m.entity_id
-                where m.document_id = d.id order by m.number) m) as mentions,
-           (select coalesce(json_agg(a.source_path order by a.source_path collate "C"), '[]')
-            from documents a where a.parent_id = d.id) as attachments
+                where m.document_id = d.id order by m.number) m)) as mentions,
+           array_to_json(array(select a.source_path from documents a where a.parent_id = d.id
+                               order by a.source_path collate "C")) as attachments
     from documents d where d.project_id = %(project)s order by d.source_path collate "C") line;
 
 -- name: export_entities
 select row_to_json(line)::text from (
     select e.id, s.type, s.name,
-           (select json_agg(a.name order by a.name collate "C")
-            from (select distinct m.name from mentions m where m.entity_id in (select names_of(e.id))) a) as aliases,
+           array_to_json(array(select m.name from mentions m where m.entity_id in (select names_of(e.id))
+                               group by m.name order by m.name collate "C")) as aliases,
            s.mentions, s.documents
     from entities e cross join lateral entity_summary(e.id) s
     where e.project_id = %(project)s and e.merged_into is null and s.mentions > 0 order by e.id) line;
@@ -173,10 +174,10 @@ select row_to_json(line)::text from (
 -- name: export_relationships
 select row_to_json(line)::text from (
     select subject_id as subject, predicate, object_id as object, count(*) as weight,
-           json_agg(json_build_object('document_id', document_id, 'start', start_offset, 'end', end_offset)
-                    order by document_id, start_offset, end_offset) as evidence
-    from (select distinct subject_id, predicate, object_id, document_id, start_offset, end_offset
+           array_to_json(array_agg(row_to_json(place) order by (place).document_id, (place).start, (place)."end")) as evidence
+    from (select distinct subject_id, predicate, object_id, document_id, start_offset as start, end_offset as "end"
           from canonical_evidence where project_id = %(project)s) v
+    cross join lateral (select v.document_id, v.start, v."end") place
     group by subject_id, predicate, object_id order by subject_id, predicate, object_id) line;
 
 -- name: graph_documents

@@ -1,0 +1,201 @@
+"""What the chain costs beside the work itself.
+
+usage: python benchmarks/overhead.py [--documents 500]
+
+Documents per minute of the real chain (servers, broker, database, graph) on short text documents, against the same stage functions
+called in a plain loop in as many processes. Prints a table; the last line is {"ratio": …, …}.
+"""
+
+import argparse
+import json
+import multiprocessing
+import os
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+
+import psutil
+
+COMMAND = [sys.executable, "-m", "pipeline.cli.main"]
+PROCESSES = os.cpu_count() or 2
+GIVEN = "Anna Boris Clara David Elena Frank Greta Henry Irene Jonas Karla Louis Maria Nadia Oscar Petra".split()
+FAMILY = "Abbott Berger Castillo Dawson Eriksen Fischer Grant Hartley Ibsen Jansen Keller Lindqvist Moreau Novak Ortega Price".split()
+FIRMS = "Northgate Bank|Meridian Shipping Ltd|Harbour Trust|Alder & Sons|Pelican Foods Inc|City Council of Rostow|Delta Telecom".split("|")
+PLACES = "Lisbon Vienna Antwerp Geneva Oslo Trieste Marseille Porto Hamburg Riga".split()
+CLAUSES = (
+    "{p} of {f} met {q} in {l} to discuss the renewal of the lease.",
+    "The payment of ${n},000 was received by {f} on {d} March 20{y}.",
+    "According to {p}, the shipment left {l} two days later than agreed.",
+    "{q} asked {f} for a written statement before the end of the month.",
+    "No objection was raised, and the minutes were signed by {p} and {q}.",
+    "The warehouse in {l} has been empty since the fire, the report says.",
+    "{f} denied that any contract with {p} had ever existed.",
+)
+
+
+def write_documents(folder: Path, count: int, words: int = 330, seed: int = 7) -> None:
+    """Short documents about the same people, firms and places."""
+    chance = random.Random(seed)
+    folder.mkdir(parents=True)
+    for number in range(count):
+        text: list[str] = []
+        while sum(len(t.split()) for t in text) < words:
+            person, other = (f"{chance.choice(GIVEN)} {chance.choice(FAMILY)}" for _ in range(2))
+            clause = chance.choice(CLAUSES).format(
+                p=person, q=other, f=chance.choice(FIRMS), l=chance.choice(PLACES), n=chance.randint(2, 900), d=chance.randint(1, 28), y=chance.randint(10, 24)
+            )
+            text.append(clause + ("\n\n" if chance.random() < 0.2 else " "))
+        (folder / f"{number:04d}.txt").write_text(f"File note {number}\n\n" + "".join(text))
+
+
+def plain_loop(paths: Sequence[Path], home: Path, ready: "multiprocessing.synchronize.Barrier") -> None:
+    """The stage functions in a loop, results dropped."""
+    from pipeline.settings import load_settings
+    from pipeline.stages.canonical import assemble, category
+    from pipeline.stages.chunking import chunk, embedded_text
+    from pipeline.stages.joining import join_names
+    from pipeline.stages.mentions import find_mentions
+    from pipeline.stages.names import blocking_keys
+    from pipeline.stages.reading import read_document
+    from pipeline.stages.relations import co_occurrences
+    from pipeline.stages.resolution import resolve_document
+    from pipeline.stages.sentences import sentences
+    from pipeline.wiring import Services
+    from pipeline.model import ResolvedMention
+
+    use = Services(load_settings(nlp_pipeline_home=home))
+    use.embedder.embed(["warm"])
+    use.mention_finder.find("Warm in Oslo.")
+    known: dict[str, set[str]] = defaultdict(set)
+    list(use.reader.read(paths[0], paths[0].name))
+    ready.wait()
+    for path in paths:
+        document = read_document(use.reader.read(path, path.name), use.ocr, use.speech, lambda _: None)
+        text, spans = assemble(document.pages)
+        use.language(text)
+        category(document.info.media_type, text, document.info.metadata)
+        chunks = chunk(text, spans, use.embedder, use.chunk_tokens)
+        use.embedder.embed([embedded_text(text, each) for each in chunks])
+        mentions = find_mentions(text, use.mention_finder)
+        clusters = resolve_document(text, mentions)
+        blocks = {c.key: blocking_keys(c.key) for c in clusters}
+        join_names(clusters, {key for all_blocks in blocks.values() for block in all_blocks for key in known[block]})
+        for key, all_blocks in blocks.items():
+            for block in all_blocks:
+                known[block].add(key)
+        home_of = {number: c.key for c in clusters for number in c.mentions}
+        resolved = [ResolvedMention(*mention, home_of.get(number, "")) for number, mention in enumerate(mentions)]
+        co_occurrences(sentences(text), resolved)
+
+
+def time_loop(folder: Path, home: Path) -> tuple[float, float]:
+    """Wall and CPU seconds of the plain loop in ``PROCESSES`` processes, models loaded before."""
+    paths = sorted(folder.iterdir())
+    context = multiprocessing.get_context("spawn")
+    ready = context.Barrier(PROCESSES + 1)
+    workers = [context.Process(target=plain_loop, args=(paths[n::PROCESSES], home, ready)) for n in range(PROCESSES)]
+    for worker in workers:
+        worker.start()
+    ready.wait()
+    began = time.monotonic()
+    for worker in workers:
+        worker.join()
+    if any(worker.exitcode for worker in workers):
+        sys.exit("the plain loop failed")
+    return time.monotonic() - began, 0.0
+
+
+def run(home: Path, *words: str) -> dict[str, object]:
+    """Run a command of the product; its JSON answer."""
+    done = subprocess.run([*COMMAND, *words], env=os.environ | {"NLP_PIPELINE_HOME": str(home)}, capture_output=True, text=True, check=False)
+    if done.returncode:
+        sys.exit(f"nlp-pipeline {' '.join(words)} ended with {done.returncode}:\n{done.stderr}")
+    return dict(json.loads(done.stdout)) if "--json" in words else {}
+
+
+def cpu_by_kind(home: Path) -> dict[str, float]:
+    """CPU seconds so far of each kind of process that belongs to this home."""
+    kinds: dict[str, float] = defaultdict(float)
+    for process in psutil.process_iter():
+        try:
+            line = " ".join(process.cmdline())
+            if str(home) not in line and process.environ().get("NLP_PIPELINE_HOME") != str(home):
+                continue
+            kind = next((k for k in ("valkey", "postgres", "java", "queue_processor", "readers", "celery") if k in line), "other")
+            times = process.cpu_times()
+            kinds[kind] += times.user + times.system
+        except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
+            continue
+    return kinds
+
+
+def time_chain(folder: Path, warm: Path, home: Path) -> tuple[float, dict[str, float]]:
+    """Wall seconds of the chain from submission to the last document, and CPU seconds by kind of process."""
+    run(home, "up")
+    run(home, "submit", str(warm), "--project", "warm")
+    wait(home, "warm")
+    before = cpu_by_kind(home)
+    began = time.monotonic()
+    run(home, "submit", str(folder), "--project", "timed")
+    wait(home, "timed")
+    wall = time.monotonic() - began
+    after = cpu_by_kind(home)
+    return wall, {kind: after[kind] - before.get(kind, 0) for kind in after}
+
+
+def wait(home: Path, project: str) -> None:
+    """Until no document of the project is on its way."""
+    import psycopg
+
+    from pipeline.endpoints import located
+    from pipeline.settings import load_settings
+
+    settings = located(load_settings(nlp_pipeline_home=home))
+    with psycopg.connect(settings.database, autocommit=True) as db:
+        query = (
+            "select count(*) filter (where status not in ('completed', 'partial_error', 'error', 'cancelled')),"
+            " count(*) filter (where status = 'error') from documents d join projects p on p.id = d.project_id where p.name = %s"
+        )
+        while True:
+            waiting, failed = db.execute(query, (project,)).fetchone() or (1, 0)
+            if failed:
+                sys.exit(f"{failed} documents failed")
+            if not waiting:
+                return
+            time.sleep(0.2)
+
+
+def main() -> None:
+    """Time both and print the ratio."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--documents", type=int, default=500)
+    args = parser.parse_args()
+    work = Path(tempfile.mkdtemp(prefix="overhead-"))
+    work.chmod(0o711)
+    home = work / "home"
+    try:
+        write_documents(work / "docs", args.documents)
+        write_documents(work / "warm", 4 * PROCESSES, seed=8)
+        loops = [time_loop(work / "docs", home)[0]]
+        chain, cpu = time_chain(work / "docs", work / "warm", home)
+        run(home, "down")
+        loops.append(time_loop(work / "docs", home)[0])
+    finally:
+        subprocess.run([*COMMAND, "down"], env=os.environ | {"NLP_PIPELINE_HOME": str(home)}, capture_output=True, check=False)
+        shutil.rmtree(work, ignore_errors=True)
+    loop = sum(loops) / len(loops)
+    print(f"plain loop, {PROCESSES} processes: {', '.join(f'{x:.1f}' for x in loops)} s, {args.documents / loop * 60:.0f} documents a minute")
+    print(f"chain: {chain:.1f} s, {args.documents / chain * 60:.0f} documents a minute")
+    for kind, seconds in sorted(cpu.items(), key=lambda item: -item[1]):
+        print(f"  {kind:16} {seconds:7.1f} s of CPU, {seconds / args.documents * 1000:6.1f} ms a document")
+    print(json.dumps({"ratio": round(loop / chain, 3), "documents": args.documents, "loop_seconds": round(loop, 1), "chain_seconds": round(chain, 1)}))
+
+
+if __name__ == "__main__":
+    main()
