@@ -3,12 +3,14 @@
 import posixpath
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 from lxml import etree
 
 from pipeline.model import Attachment, DocumentInfo, Page, ReadEvent
 from pipeline.readers.archive import Archive, local_name, opened
 from pipeline.readers.clean import safe_name, tidy
+from pipeline.readers.docx_numbers import Numbers, Place, attribute, place_of
 from pipeline.readers.faults import Fault, bad
 from pipeline.readers.formats import Format
 from pipeline.readers.limits import Limits
@@ -40,10 +42,6 @@ def embedded(archive: Archive, text: str) -> list[str]:
     return [
         name for name in sorted(archive.names) if name.split("/")[1:2] in ([f] for f in folders) and not name.endswith(kinds)
     ]
-
-
-def _attribute(element: etree._Element, name: str) -> str:
-    return next((str(value) for key, value in element.attrib.items() if str(key).rpartition("}")[2] == name), "")
 
 
 def _relations(archive: Archive, part: str) -> list[tuple[str, str]]:
@@ -78,8 +76,21 @@ def _properties(archive: Archive) -> dict[str, str]:
     }
 
 
+class _Style(NamedTuple):
+    """A paragraph style: level of a heading (0 for none), and the list that it belongs to."""
+
+    level: int = 0
+    place: Place | None = None
+
+
+def _heading_level(name: str) -> int:
+    if name == "title":
+        return 1
+    return min(6, max(1, int(name[8:]))) if name.startswith("heading ") and name[8:].isdigit() else 0
+
+
 class _Document:
-    """One reading of a document: knows its notes and the styles that are headings."""
+    """One reading of a document: knows its notes, styles and lists."""
 
     def __init__(self, archive: Archive, main: str) -> None:
         self._archive = archive
@@ -89,8 +100,9 @@ class _Document:
             if part in archive.names:
                 self._parts.setdefault(kind, []).append(part)
         self._notes = {kind: self._by_id(kind) for kind in ("footnotes", "endnotes", "comments")}
-        self._levels = self._heading_styles()
-        self._pending: list[etree._Element] = []
+        self._styles_by_id = self._styles()
+        numbering = next(iter(self._parts.get("numbering", ())), "")
+        self._numbers = Numbers(archive.xml(numbering) if numbering else None)
 
     def text(self) -> str:
         """All of it, in reading order."""
@@ -101,20 +113,20 @@ class _Document:
         found = {}
         for part in self._parts.get(kind, ()):
             for note in self._archive.xml(part):
-                if _attribute(note, "type") not in {"separator", "continuationSeparator", "continuationNotice"}:
-                    found[_attribute(note, "id")] = note
+                if attribute(note, "type") not in {"separator", "continuationSeparator", "continuationNotice"}:
+                    found[attribute(note, "id")] = note
         return found
 
-    def _heading_styles(self) -> dict[str, int]:
-        levels: dict[str, int] = {}
+    def _styles(self) -> dict[str, _Style]:
+        """What each paragraph style means, with what it takes over from the style that it is based on."""
+        found: dict[str, _Style] = {}
         for part in self._parts.get("styles", ()):
-            for style in self._archive.xml(part):
-                name = next((_attribute(item, "val").lower() for item in style if local_name(item) == "name"), "")
-                if name == "title":
-                    levels[_attribute(style, "styleId")] = 1
-                elif name.startswith("heading ") and name[8:].isdigit():
-                    levels[_attribute(style, "styleId")] = min(6, max(1, int(name[8:])))
-        return levels
+            for item in self._archive.xml(part).iterfind("./{*}style"):
+                values = {local_name(child): attribute(child, "val") for child in item}
+                base = found.get(values.get("basedOn", ""), _Style())
+                level = _heading_level(values.get("name", "").lower()) or base.level
+                found[attribute(item, "styleId")] = _Style(level, place_of(item.find("./{*}pPr")) or base.place)
+        return found
 
     def _edges(self, kind: str) -> list[str]:
         """Headers or footers, each different text once."""
@@ -124,7 +136,7 @@ class _Document:
     def _comments(self) -> Iterator[str]:
         for comment in self._notes["comments"].values():
             if text := tidy("".join(self._blocks(comment, 0))):
-                author = _attribute(comment, "author")
+                author = attribute(comment, "author")
                 yield f"[{author}: {text}]" if author else f"[{text}]"
 
     def _blocks(self, parent: etree._Element, depth: int) -> Iterator[str]:
@@ -144,22 +156,18 @@ class _Document:
         boxes: list[etree._Element] = []
         notes: list[etree._Element] = []
         text = "".join(self._runs(paragraph, boxes, notes, depth))
-        level = self._level(paragraph)
-        if level and text.strip():
-            text = "\n\n" + "#" * level + " " + text.strip() + "\n"
-        below = [
-            *("".join(self._blocks(box, depth + 1)) for box in boxes),
-            *("".join(self._blocks(n, depth + 1)) for n in notes),
-        ]
+        if text.strip():
+            text = self._marked(paragraph, text)
+        below = ["".join(self._blocks(element, depth + 1)) for element in [*boxes, *notes]]
         return "\n".join([text, *below]) + "\n"
 
-    def _level(self, paragraph: etree._Element) -> int:
-        for properties in paragraph:
-            if local_name(properties) == "pPr":
-                return next(
-                    (self._levels.get(_attribute(item, "val"), 0) for item in properties if local_name(item) == "pStyle"), 0
-                )
-        return 0
+    def _marked(self, paragraph: etree._Element, text: str) -> str:
+        """The text with its number, and as a heading if it is one."""
+        properties = paragraph.find("./{*}pPr")
+        named = properties.find("./{*}pStyle") if properties is not None else None
+        style = self._styles_by_id.get(attribute(named, "val"), _Style()) if named is not None else _Style()
+        text = self._numbers.label(place_of(properties) or style.place) + text
+        return f"\n\n{'#' * style.level} {text.strip()}\n" if style.level else text
 
     def _runs(
         self, parent: etree._Element, boxes: list[etree._Element], notes: list[etree._Element], depth: int
@@ -176,7 +184,7 @@ class _Document:
             elif tag == "txbxContent":
                 boxes.append(element)
             elif tag in _NOTE_PARTS:
-                note = self._notes[_NOTE_PARTS[tag]].pop(_attribute(element, "id"), None)
+                note = self._notes[_NOTE_PARTS[tag]].pop(attribute(element, "id"), None)
                 if note is not None:
                     notes.append(note)
             elif tag == "AlternateContent":

@@ -11,6 +11,7 @@ from pipeline.readers.limits import MEGABYTE, Limits
 _NEW_USER, _NEW_NET = 0x10000000, 0x40000000
 _WRITTEN = MEGABYTE
 _PROCESSES = 64
+_FILES = 64
 
 
 def shut_in(limits: Limits) -> None:
@@ -18,6 +19,7 @@ def shut_in(limits: Limits) -> None:
     own_namespace = _leave_network()
     _limit(resource.RLIMIT_CORE, 0)
     _limit(resource.RLIMIT_FSIZE, _WRITTEN)
+    _limit(resource.RLIMIT_NOFILE, _FILES)
     _limit(resource.RLIMIT_DATA, limits.memory * MEGABYTE)
     _limit(resource.RLIMIT_AS, 4 * limits.memory * MEGABYTE)
     if own_namespace:  # elsewhere the count is that of all processes of the user

@@ -21,6 +21,13 @@ _BROKE = {Fault.CRASHED, Fault.OUT_OF_MEMORY}
 log = logging.getLogger(__name__)
 
 
+def _version(library: str) -> str:
+    try:
+        return importlib.metadata.version(library)
+    except importlib.metadata.PackageNotFoundError:
+        return "missing"
+
+
 class SandboxReader:
     """Implements ``Reader``. Safe to share: reads that overlap get a process each; at rest one is kept.
 
@@ -33,7 +40,7 @@ class SandboxReader:
         self._limits = limits or Limits()
         self._documents = documents_per_process
         self._resting: ReadingProcess | None = None
-        versions = " ".join(f"{name} {importlib.metadata.version(name)}" for name in _LIBRARIES)
+        versions = " ".join(f"{name} {_version(name)}" for name in _LIBRARIES)
         self._engine = Engine("readers", f"{VERSION} ({versions})", f"dpi={self._limits.dpi}")
 
     @property
@@ -46,6 +53,7 @@ class SandboxReader:
 
         Raises:
             BadDocument: the file cannot be read; ``code`` is one of ``Fault``.
+            ServiceUnavailable: the reading process does not start.
         """
         given = again = False
         process = self._take()

@@ -69,8 +69,12 @@ def _by_sndfile(path: Path) -> Blocks:
 
 def _by_symphonia(path: Path) -> Blocks:
     """AAC, window by window: the library decodes what it is given as a whole, to 32-bit samples."""
-    import babycat
-
+    try:
+        import babycat
+    except ModuleNotFoundError as fault:  # it has no wheel for some platforms
+        raise bad(
+            Fault.UNSUPPORTED, "AAC and M4A recordings cannot be read on this machine; convert them to WAV."
+        ) from fault
     try:
         for window in _aac(path):
             wave = babycat.Waveform.from_encoded_bytes(window)

@@ -70,6 +70,24 @@ def test_notes_stand_below_their_paragraph_and_comments_at_the_end(reading: Read
     assert page.text.split() == ["Claim", "Source", "Next", "[Bo:", "True?]"]
 
 
+def test_lists_are_counted(reading: Reading) -> None:
+    def item(level: int, text: str) -> str:
+        numbering = f'<w:numPr><w:ilvl w:val="{level}"/><w:numId w:val="5"/></w:numPr>'
+        return f"<w:p><w:pPr>{numbering}</w:pPr><w:r><w:t>{text}</w:t></w:r></w:p>"
+
+    def rule(level: int, kind: str, pattern: str) -> str:
+        return (
+            f'<w:lvl w:ilvl="{level}"><w:start w:val="1"/><w:numFmt w:val="{kind}"/><w:lvlText w:val="{pattern}"/></w:lvl>'
+        )
+
+    rules = rule(0, "upperRoman", "%1.") + rule(1, "decimal", "%1.%2") + rule(2, "lowerLetter", "(%3)")
+    numbering = f'<w:abstractNum w:abstractNumId="1">{rules}</w:abstractNum>'
+    numbering += '<w:num w:numId="5"><w:abstractNumId w:val="1"/></w:num>'
+    body = item(0, "a") + item(1, "b") + item(1, "c") + item(2, "d") + item(0, "e") + item(1, "f")
+    page = reading(word(body, numbering=f"<w:numbering {WORD}>{numbering}</w:numbering>"))[1]
+    assert page.text.split("\n") == ["I. a", "I.1 b", "I.2 c", "(a) d", "II. e", "II.1 f"]
+
+
 def test_a_word_file_of_pictures_hands_them_on(reading: Reading) -> None:
     document = Document()
     import io
