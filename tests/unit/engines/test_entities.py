@@ -1,0 +1,116 @@
+"""Names from the packaged model, trimmed and mended, and exact patterns."""
+
+from pathlib import Path
+
+import pytest
+
+from pipeline.engines.entities.cleaning import clean
+from pipeline.engines.entities.patterns import PatternFinder
+from pipeline.engines.entities.spacy_finder import PACKAGED, SpacyFinder
+from pipeline.errors import Misconfigured
+from pipeline.model import EntityType as T
+from pipeline.model import Mention
+
+
+@pytest.fixture(scope="module")
+def finder(tmp_path_factory: pytest.TempPathFactory) -> SpacyFinder:
+    return SpacyFinder(PACKAGED, tmp_path_factory.mktemp("models"))
+
+
+def cleaned(marked: str, kind: T, text: str = "") -> list[tuple[str, T]]:
+    text = text or marked
+    start = text.index(marked)
+    return [(text[m.start : m.end], m.type) for m in clean(text, Mention(start, start + len(marked), kind))]
+
+
+@pytest.mark.parametrize(
+    ("marked", "kind", "expected"),
+    [
+        ("the Harbour Board's", T.ORGANIZATION, ("Harbour Board", T.ORGANIZATION)),
+        ("“Ann Orley,", T.PERSON, ("Ann Orley", T.PERSON)),
+        ("Rowan Inc.", T.ORGANIZATION, ("Rowan Inc.", T.ORGANIZATION)),
+        ("anti-Orley", T.GROUP, ("Orley", T.GROUP)),
+        ("Ann Orley\n\nTo", T.PERSON, ("Ann Orley", T.PERSON)),
+        ("Elm River", T.PERSON, ("Elm River", T.LOCATION)),
+        ("Battle of Elmstead", T.ORGANIZATION, ("Battle of Elmstead", T.EVENT)),
+        ("Elm Trading Company", T.PERSON, ("Elm Trading Company", T.ORGANIZATION)),
+        ("May 1911", T.DATE, ("May 1911", T.DATE)),
+        ("about £300", T.MONEY, ("about £300", T.MONEY)),
+    ],
+)
+def test_trimmed_and_mended(marked: str, kind: T, expected: tuple[str, T]) -> None:
+    assert cleaned(marked, kind) == [expected]
+
+
+@pytest.mark.parametrize(
+    ("marked", "kind"),
+    [
+        ("today", T.DATE), ("two years", T.DATE), ("30 days", T.DATE), ("fifty", T.MONEY), ("keyboard player", T.PERSON),
+        ("Borrower", T.ORGANIZATION), ("Section 7", T.LAW), ("1911", T.ORGANIZATION), ("@handle", T.PERSON), ("the", T.WORK),
+    ],
+)  # fmt: skip
+def test_no_names(marked: str, kind: T) -> None:
+    assert cleaned(marked, kind) == []
+
+
+def test_a_list_of_persons_is_taken_apart() -> None:
+    assert cleaned("Ann Orley and Ben Rowan", T.PERSON) == [("Ann Orley", T.PERSON), ("Ben Rowan", T.PERSON)]
+
+
+def test_model_finds_names_with_their_types(finder: SpacyFinder) -> None:
+    text = "Angela Merkel met Barack Obama in Berlin on 4 May 2011, and Microsoft paid $300,000."
+    found = {text[m.start : m.end]: m.type for m in finder.find(text)}
+    assert found.items() >= {
+        "Angela Merkel": T.PERSON, "Barack Obama": T.PERSON, "Berlin": T.LOCATION, "Microsoft": T.ORGANIZATION,
+    }.items()  # fmt: skip
+    assert T.DATE in found.values()
+
+
+def test_a_wrapped_name_is_one_name(finder: SpacyFinder) -> None:
+    text = "The agreement was signed by the University of\n    California and by Barack\nObama."
+    found = [text[m.start : m.end] for m in finder.find(text)]
+    assert "University of\n    California" in found
+    assert "Barack\nObama" in found
+
+
+def test_unknown_model() -> None:
+    with pytest.raises(Misconfigured, match="no_such_model"):
+        SpacyFinder("no_such_model", Path())
+
+
+def patterns(text: str) -> list[tuple[str, T]]:
+    return [(text[m.start : m.end], m.type) for m in PatternFinder().find(text)]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("(a.b+c@mail.example.co.uk).", ("a.b+c@mail.example.co.uk", T.EMAIL)),
+        ("see https://example.org/a?b=c#d, or", ("https://example.org/a?b=c#d", T.URL)),
+        ("at www.example.org.", ("www.example.org", T.URL)),
+        ("call +44 20 7946 0958 now", ("+44 20 7946 0958", T.PHONE)),
+        ("call (212) 555-0100", ("(212) 555-0100", T.PHONE)),
+        ("Tel: 040 123 456-7.", ("040 123 456-7", T.PHONE)),
+        ("paid $1.5 million for", ("$1.5 million", T.MONEY)),
+        ("paid 2,400.50 EUR for", ("2,400.50 EUR", T.MONEY)),
+        ("on 4th May 1911 he", ("4th May 1911", T.DATE)),
+        ("on 1911-05-04 he", ("1911-05-04", T.DATE)),
+    ],
+)
+def test_patterns(text: str, expected: tuple[str, T]) -> None:
+    assert patterns(text) == [expected]
+
+
+@pytest.mark.parametrize("text", ["a @ b", "12-13-14", "ISBN 978-3-16-148410-0", "1.2.3.4", "room 212", "10 %", "www", "$"])
+def test_no_patterns(text: str) -> None:
+    assert patterns(text) == []
+
+
+def test_persons_of_mail_headers() -> None:
+    text = 'From: Orley, Ann M <a@example.org>\nTo: Ben Rowan; "Lamb, Eve" (Office)\nCc: Harbour Team\n\nFrom: here to there'
+    assert [name for name, kind in patterns(text) if kind is T.PERSON] == ["Orley, Ann M", "Ben Rowan", "Lamb, Eve"]
+
+
+@pytest.mark.parametrize("unit", ["a", "1", "1,", "a.b", "a@", "(", "A ", "To: ", "+1 ", "$", "1 ", "From: A, "])
+def test_patterns_end_on_hostile_text(unit: str) -> None:
+    PatternFinder().find(unit * 100_000)

@@ -1,0 +1,67 @@
+from pipeline.model import EntityType, Mention
+from pipeline.stages.mentions import merge
+
+PERSON, ORGANIZATION, LOCATION = EntityType.PERSON, EntityType.ORGANIZATION, EntityType.LOCATION
+
+
+def at(text: str, name: str, kind: EntityType, occurrence: int = 0, confidence: float = 0.8) -> Mention:
+    start = -1
+    for _ in range(occurrence + 1):
+        start = text.index(name, start + 1)
+    return Mention(start, start + len(name), kind, confidence)
+
+
+def shown(text: str, mentions: list[Mention]) -> list[tuple[str, EntityType]]:
+    return [(text[m.start : m.end], m.type) for m in mentions]
+
+
+def test_patterns_win_over_what_they_overlap() -> None:
+    text = "Write to ann@example.org now"
+    address = at(text, "ann@example.org", EntityType.EMAIL)
+    assert merge(text, [at(text, "ann@example", ORGANIZATION)], [address]) == [address]
+
+
+def test_the_longer_of_two_mentions_stays_and_order_is_that_of_the_text() -> None:
+    text = "Bank of Elmstead wrote to Ann Lee"
+    found = [at(text, "Ann Lee", PERSON), at(text, "Elmstead", LOCATION), at(text, "Bank of Elmstead", ORGANIZATION)]
+    assert shown(text, merge(text, found)) == [("Bank of Elmstead", ORGANIZATION), ("Ann Lee", PERSON)]
+
+
+def test_a_surname_follows_the_full_name() -> None:
+    text = "Ann Orley came. Orley left. Then Orley wrote."
+    found = [at(text, "Ann Orley", PERSON), at(text, "Orley", ORGANIZATION, 1)]
+    merged = merge(text, found)
+    assert shown(text, merged) == [("Ann Orley", PERSON), ("Orley", PERSON), ("Orley", PERSON)]
+    assert merged[2].confidence < merged[0].confidence
+
+
+def test_a_surname_follows_an_inverted_full_name() -> None:
+    text = "Orley, Ann came. Later Orley left."
+    assert shown(text, merge(text, [], [at(text, "Orley, Ann", PERSON)])) == [("Orley, Ann", PERSON), ("Orley", PERSON)]
+
+
+def test_the_commoner_type_of_a_name_wins() -> None:
+    text = "Elmstead is far. Elmstead grew. Elmstead burned."
+    found = [at(text, "Elmstead", kind, n) for n, kind in enumerate([LOCATION, ORGANIZATION, LOCATION])]
+    assert {m.type for m in merge(text, found)} == {LOCATION}
+
+
+def test_a_title_makes_a_person() -> None:
+    text = "They asked Mrs. Harrow about it."
+    assert shown(text, merge(text, [at(text, "Harrow", LOCATION)])) == [("Harrow", PERSON)]
+
+
+def test_a_word_that_the_document_uses_as_a_noun_is_no_name() -> None:
+    text = "Any Vendor may sell. The Vendor pays. Such Vendor leaves. Rowan & Co stays."
+    found = [at(text, "Vendor", ORGANIZATION, n) for n in range(3)] + [at(text, "Rowan & Co", ORGANIZATION)]
+    assert shown(text, merge(text, found)) == [("Rowan & Co", ORGANIZATION)]
+
+
+def test_dates_are_left_as_they_are() -> None:
+    text = "On 4 May 1911, again on 4 May 1911."
+    date = at(text, "4 May 1911", EntityType.DATE)
+    assert merge(text, [date]) == [date]
+
+
+def test_nothing_found() -> None:
+    assert merge("", []) == merge("text", []) == []
