@@ -2,12 +2,14 @@
 
 import os
 import time
+from contextlib import closing
 
 from pipeline.cli.session import Servers
 from pipeline.cli.worker import worker_commands
 from pipeline.endpoints import child_environment
 from pipeline.errors import ServiceUnavailable
-from pipeline.settings import Settings
+from pipeline.stores.migrations import migrate
+from pipeline.wiring import Services
 
 LOOK_AT_SERVERS = 5.0
 
@@ -16,13 +18,15 @@ class Crew:
     """Workers and queue processor, unless another process of this home has them already. They end with ``servers``.
 
     Args:
-        servers: all of them running.
-        settings: with the addresses in them.
+        servers: those that do not run are started; database and graph are made ready.
     """
 
-    def __init__(self, servers: Servers, settings: Settings) -> None:
+    def __init__(self, servers: Servers) -> None:
         self._servers = servers
-        self._settings = settings
+        self._settings = servers.up()
+        migrate(self._settings.database)
+        with closing(Services(self._settings)) as use:
+            use.graph.prepare()
         self._looked = time.monotonic()
         self.ours = self._take()
 

@@ -92,4 +92,6 @@ def _print_neighbours(report: EntityReport) -> None:
         how = "together with it" if one.predicate == CO_OCCURS else one.predicate.lower().replace("_", " ")
         weight = f"{count(one.weight, 'passage')} in {count(one.documents, 'document')}"
         out.print(Text.assemble("  ", (plain(one.name), "bold"), f"  {one.type}  {how}, {weight}"))
-        out.print(Padding(Text.assemble(flat(one.passage), (f"  {plain(one.source_path)}", "dim")), (0, 0, 0, 4)))
+        out.print(
+            Padding(Text.assemble(flat(one.passage), (f"  {plain(one.source_path)}", "dim")), (0, 0, 0, 4), expand=False)
+        )

@@ -12,10 +12,10 @@ from pipeline.cli.files import Found, source_path, storable
 from pipeline.errors import BadDocument
 from pipeline.model import Submission, Submitted
 from pipeline.ports import BlobStore, DocumentStore
+from pipeline.settings import MEGABYTE
 from pipeline.stores.reports import Reports
 
 BATCH = 100
-MEGABYTE = 1024 * 1024
 LONGEST_PROJECT = 100
 
 

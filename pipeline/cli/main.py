@@ -26,6 +26,7 @@ COMMANDS = {
     "entity": ("entity", "Show what is known of a person, organisation, place or thing."),
     "export": ("export", "Write documents, entities and relations to files."),
     "models": ("models", "List the models in use, with their origin, licence and check."),
+    "workers": ("workers", "Run all workers of this machine in the foreground."),
     "worker": ("worker", "Run one Celery worker in the foreground."),
     "migrate": ("migrate", "Create or update the tables of the database."),
     "doctor": ("servers", "Check what a run needs, and say what is missing."),
@@ -116,3 +117,7 @@ def _explain(fault: Exception) -> int:
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> None:
     raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    main()

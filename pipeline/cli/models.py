@@ -1,9 +1,11 @@
 """``models``: which weights are used, from where, and whether they are the official files."""
 
 import json
+from itertools import groupby
 from pathlib import Path
 
 import click
+from rich.padding import Padding
 from rich.text import Text
 
 from pipeline.cli.output import console, plain, table
@@ -47,10 +49,12 @@ def listed(settings: Settings) -> list[WeightStatus]:
 
 
 def _print(rows: list[WeightStatus]) -> None:
-    grid = table("model", "engine", "file", "licence", "sha-256", "state", "origin")
-    for row in rows:
-        state = Text(row.state, style=STYLES[row.state])
-        grid.add_row(
-            row.name, row.engine, Text(plain(row.file)), row.licence, row.sha256[:12], state, Text(plain(row.origin))
-        )
-    console().print(grid)
+    out = console()
+    for (name, engine, licence, origin), files in groupby(rows, lambda row: (row.name, row.engine, row.licence, row.origin)):
+        out.print(Text.assemble((plain(name), "bold"), f"  {engine}  {licence}  ", (plain(origin), "dim")))
+        grid = table("", "", "", "")
+        grid.show_header = False
+        for row in files:
+            state = Text(row.state, style=STYLES[row.state])
+            grid.add_row(state, Text(plain(row.file)), row.sha256[:16], Text(plain(str(row.path or "")), style="dim"))
+        out.print(Padding(grid, (0, 0, 0, 2), expand=False))

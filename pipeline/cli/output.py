@@ -9,7 +9,7 @@ from rich.table import Table
 
 from pipeline.status import Family, Status
 
-WIDEST = 140
+WIDEST = 10_000
 _UNSAFE = {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}
 _KEPT = {"\u200c", "\u200d"}  # joiners that some scripts need
 
@@ -19,7 +19,7 @@ FAMILIES = {Family.OCR: "read", Family.TEXT: "text", Family.ENTITY: "entities", 
 
 @cache
 def console() -> Console:
-    """The console of this process: no markup, no highlighting, wide when its output is not a terminal."""
+    """The console of this process: no markup, no highlighting, and no wrapping where its output is not a terminal."""
     wide = None if sys.stdout.isatty() else WIDEST
     return Console(markup=False, highlight=False, emoji=False, soft_wrap=False, width=wide)
 

@@ -85,26 +85,23 @@ def _process(settings: Settings, servers: Servers, job: Job, began: float) -> Su
         following = Following(reports, (s.document_id for s in intake.submitted))
         known = following.look()
         if following.open:
-            _work(settings, servers, following, job)
+            _work(servers, following, job)
         files = write_export(reports, job.out) if job.out else {}
         return summarize(reports, following, len(known), intake.refused, time.monotonic() - began, sorted(files))
 
 
 def _submit(settings: Settings, located: Settings, reports: Reports, job: Job) -> Intake:
-    use = Services(located)
-    intake = Intake(use.documents, use.blobs, reports, settings.max_file_size * MEGABYTE)
-    intake.take(find_files(job.paths, without=[settings.home, *([job.out] if job.out else [])]))
+    with closing(Services(located)) as use:
+        intake = Intake(use.documents, use.blobs, reports, settings.max_file_size * MEGABYTE)
+        intake.take(find_files(job.paths, without=[settings.home, *([job.out] if job.out else [])]))
     if not job.quiet:
         print_intake(intake)
     return intake
 
 
-def _work(settings: Settings, servers: Servers, following: Following, job: Job) -> None:
+def _work(servers: Servers, following: Following, job: Job) -> None:
     """Start what works on documents, and follow them to their ends."""
-    located = servers.up()
-    with closing(Services(located).graph) as graph:
-        graph.prepare()
-    crew = Crew(servers, located)
+    crew = Crew(servers)
     with display(silent=job.quiet) as shown:
         try:
             _follow(crew, following, shown)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import closing
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -37,8 +38,8 @@ def search(question: str | None, project: str | None, limit: int, queries: Path 
     if bool(question and question.strip()) == bool(queries):
         raise click.UsageError("Give a question, or --queries FILE.")
     questions = list(_read(queries)) if queries else []
-    with reading(project) as (settings, reports):
-        embedder = Services(settings).embedder
+    with reading(project) as (settings, reports), closing(Services(settings)) as use:
+        embedder = use.embedder
         if question:
             passages = reports.passages(question, embedder.embed([question])[0], limit)
             _print_json(passages) if as_json else _print(passages)
@@ -82,7 +83,7 @@ def _print(passages: list[Passage]) -> None:
         out.print(
             Text.assemble(f"{rank:>2}. ", (plain(passage.source_path), "bold"), f"  {place(passage)}", (heading, "dim"))
         )
-        out.print(Padding(highlighted(passage.excerpt), (0, 0, 0, 4)))
+        out.print(Padding(highlighted(passage.excerpt), (0, 0, 0, 4), expand=False))
 
 
 def _print_json(passages: list[Passage]) -> None:

@@ -9,26 +9,33 @@ import click
 
 @click.command(epilog="Example: nlp-pipeline up")
 @click.option("--deadline", default=120, show_default=True, metavar="SECONDS", help="Longest time to wait for all servers.")
+@click.option(
+    "--workers/--no-workers", default=True, show_default=True, help="Start the workers too, so that `submit` is enough."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON object.")
-def up(deadline: int, as_json: bool) -> None:
-    """Start the servers that have no URL and leave them running.
+def up(deadline: int, workers: bool, as_json: bool) -> None:
+    """Start the servers that have no URL, and the workers, and leave them running.
 
     What runs already is kept; nothing is started for a server whose URL is set.
     """
+    from pipeline.cli.workers import in_background
     from pipeline.settings import load_settings
     from pipeline.supervisor import Supervisor
 
     settings = load_settings()
     supervisor = Supervisor(settings)
     supervisor.up(timedelta(seconds=deadline), keep=True)
+    owner = in_background(settings, deadline) if workers else None
     servers = supervisor.status()
     if as_json:
         rows = [{**asdict(server), "data": str(server.data)} for server in servers]
-        click.echo(json.dumps({"home": str(settings.home), "servers": rows}))
+        click.echo(json.dumps({"home": str(settings.home), "servers": rows, "workers": owner and owner.pid}))
         return
+    if owner:
+        click.echo(f"workers   looked after by process {owner.pid}")
     for server in servers:
         click.echo(f"{server.name:<9} {server.address:<16} pid {server.pid:<8} {server.rss >> 20:>4} MB  {server.data}")
-    if not servers:
+    if not servers and not workers:
         click.echo("Every server has a URL of its own; nothing was started.")
 
 

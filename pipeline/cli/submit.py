@@ -1,6 +1,7 @@
 """``submit``: queue files for whoever works on them."""
 
 import json
+from contextlib import closing
 from pathlib import Path
 
 import click
@@ -34,8 +35,7 @@ def submit(context: click.Context, paths: tuple[Path, ...], project: str | None,
     """
     settings = load_settings()
     checked_project(project or settings.nlp_pipeline_project)
-    with opened(settings, project) as (located, reports):
-        use = Services(located)
+    with opened(settings, project) as (located, reports), closing(Services(located)) as use:
         intake = Intake(use.documents, use.blobs, reports, settings.max_file_size * MEGABYTE)
         intake.take(find_files(paths, without=[settings.home]))
     print_intake(intake, as_json=as_json)

@@ -2,10 +2,7 @@
 
 from urllib.parse import urlsplit
 
-import neo4j
 import psycopg
-import redis
-from neo4j import exceptions as bolt_errors
 
 from pipeline.errors import Misconfigured, ServiceUnavailable
 
@@ -25,6 +22,8 @@ def ping_broker(url: str) -> str:
         ServiceUnavailable: no answer.
         Misconfigured: the password is refused, or the URL is not one of Redis.
     """
+    import redis
+
     try:
         client = redis.Redis.from_url(url, socket_timeout=SECONDS, socket_connect_timeout=SECONDS)
         with client:
@@ -67,6 +66,9 @@ def ping_graph(uri: str, user: str, password: str, database: str) -> str:
         ServiceUnavailable: no answer.
         Misconfigured: the password is refused, or the URI is not one of Bolt.
     """
+    import neo4j
+    from neo4j import exceptions as bolt_errors
+
     try:
         driver = neo4j.GraphDatabase.driver(uri, auth=(user, password), connection_timeout=SECONDS)
         with driver, driver.session(database=database) as session:

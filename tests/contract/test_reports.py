@@ -42,7 +42,9 @@ def named(reports: Reports, name: str) -> list[GraphEntity]:
 
 def exported(reports: Reports, statement: str) -> list[dict[str, Any]]:
     with reports.snapshot() as snapshot:
-        return [json.loads(line) for (line,) in snapshot.rows(statement)]
+        lines = [line for (line,) in snapshot.rows(statement)]
+    assert [line for line in lines if "\n" in line] == []
+    return [json.loads(line) for line in lines]
 
 
 def test_states_and_totals_are_those_of_the_project_alone(reports: Reports) -> None:
