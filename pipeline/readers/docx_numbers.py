@@ -6,9 +6,13 @@ from lxml import etree
 
 from pipeline.readers.archive import local_name
 
-_ROMAN = tuple(
-    zip((1000, 900, 500, 400, 100, 90, 50, 40, 10, 9, 5, 4, 1), "m cm d cd c xc l xl x ix v iv i".split(), strict=True)
-)
+_ROMAN = {1000: "m", 900: "cm", 500: "d", 400: "cd", 100: "c", 90: "xc", 50: "l", 40: "xl"} | {
+    10: "x",
+    9: "ix",
+    5: "v",
+    4: "iv",
+    1: "i",
+}
 _LEVELS = 9
 
 
@@ -101,7 +105,7 @@ def _written(number: int, kind: str) -> str:
 
 def _roman(number: int) -> str:
     text = ""
-    for value, sign in _ROMAN:
+    for value, sign in _ROMAN.items():
         text += sign * (number // value)
         number %= value
     return text
