@@ -215,7 +215,7 @@ class _Budget:
 def _told(header: wire.Header) -> BadDocument:
     """The error that the child reports; a code of its own making is not passed on."""
     code, message = header.get("code"), header.get("message")
-    if code not in set(Fault) or not isinstance(message, str):
+    if not isinstance(code, str) or not isinstance(message, str) or code not in set(Fault):
         return bad(Fault.DAMAGED)
     return bad(Fault(code), message[:300])
 

@@ -230,6 +230,7 @@ class Liar(process.ReadingProcess):
         ([wire.PREFIX.pack(2, 0), b"[]"], "crashed"),
         ([wire.PREFIX.pack(4, 0), b"\xff{}}"], "crashed"),
         ([wire.PREFIX.pack(16, 2**60), b'{"kind": "page"}'], "too_large"),
+        ([wire.PREFIX.pack(60, 0), b'{"kind": "error", "code": ["encrypted"], "message": "x"}', b""], "damaged"),
         ([wire.PREFIX.pack(60, 0), b'{"kind": "error", "code": "mine", "message": "Traceback /home"}', b""], "damaged"),
     ],
 )
