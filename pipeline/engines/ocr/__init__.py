@@ -1,0 +1,1 @@
+"""Engines that read the text of a page's image."""
