@@ -25,6 +25,7 @@ from pipeline.readers.limits import MEGABYTE, Limits
 log = logging.getLogger(__name__)
 
 _LOOK_SECONDS = 0.1
+_START_SECONDS = 60.0
 _PIPE_SIZE = MEGABYTE
 _ROOT = Path(pipeline.__file__).parent.parent
 _OUT_OF_MEMORY = (b"MemoryError", b"memory allocation", b"bad_alloc", b"Out of memory", b"Cannot allocate")
@@ -60,7 +61,9 @@ class ReadingProcess:
         self._largest = 0
         self._looked = 0.0
         self._waited = self._step = 0.0
+        self._patience = _START_SECONDS
         self._await_start()
+        self._patience = limits.step_seconds
 
     def _await_start(self) -> None:
         """Wait until the child is ready: what keeps it from starting is no document's fault."""
@@ -165,7 +168,7 @@ class ReadingProcess:
         self._largest = max(self._largest, self.memory)
         if self._largest > self._limits.memory * MEGABYTE:
             raise bad(Fault.OUT_OF_MEMORY)
-        if self._waited > self._limits.seconds or self._step > self._limits.step_seconds:
+        if self._waited > self._limits.seconds or self._step > self._patience:
             raise bad(Fault.TIMEOUT)
 
     def _death(self) -> BadDocument:
