@@ -15,8 +15,13 @@ from pipeline.ports import Tokenizer
 from pipeline.stages.sentences import sentence_spans
 
 VERSION = "1"
-EMPTY, INSIDE_SENTENCE, INSIDE_PARAGRAPH, INSIDE_SECTION, OVER_HEADING, AFTER_HEADING = 1.0, 0.6, 0.12, 0.03, 0.15, 2.0
-"""Costs: of an empty chunk; of a border in a sentence, a paragraph, a section; of a heading in mid-chunk, or at its end."""
+EMPTY, INSIDE_SENTENCE, INSIDE_PARAGRAPH, INSIDE_SECTION, OVER_HEADING = 1.0, 0.6, 0.12, 0.03, 0.15
+"""Costs: of an empty chunk; of a border in a sentence, a paragraph, a section; of a heading in mid-chunk."""
+
+LONGEST_TOKEN = 40
+"""Characters; a run without spaces that the tokenizer takes for one unknown word counts as several."""
+PIECES = 25
+"""A chunk is made of about this many pieces at most: shorter sentences are joined first, or time would be quadratic."""
 
 _MARKDOWN = re.compile(r"#{1,6}\s+(?=\S)")
 _NUMBERED = re.compile(
@@ -49,7 +54,7 @@ def chunk(text: str, spans: Sequence[PageSpan], tokenizer: Tokenizer, max_tokens
         max_tokens: most tokens in a chunk.
     """
     tokens = tokenizer.token_spans(text)
-    pieces = list(_pieces(text, {span.start for span in spans}, tokens, max_tokens))
+    pieces = _joined(_pieces(text, {span.start for span in spans}, tokens, max_tokens), max_tokens)
     heading = ""
     chunks: list[Chunk] = []
     for first, last in _cut(pieces, max_tokens):
@@ -67,7 +72,7 @@ def embedded_text(text: str, chunk: Chunk) -> str:
 
 
 def _pieces(text: str, pages: set[int], tokens: list[tuple[int, int]], most: int) -> Iterator[_Piece]:
-    starts = [start for start, _ in tokens]
+    starts = [at for start, end in tokens for at in range(start, end, LONGEST_TOKEN)]
     previous = 0
     for start, end in sentence_spans(text):
         gap = text[previous:start]
@@ -78,6 +83,25 @@ def _pieces(text: str, pages: set[int], tokens: list[tuple[int, int]], most: int
         for part, (left, right, first, last) in enumerate(_parts(text, start, end, starts, most)):
             yield _Piece(left, right, first, last, INSIDE_SENTENCE if part else border, "" if part else heading)
         previous = end
+
+
+def _joined(pieces: Iterator[_Piece], most: int) -> list[_Piece]:
+    """Join very short pieces, and a heading with what follows it, as long as they fit a chunk."""
+    joined: list[_Piece] = []
+    open_heading = False
+    for piece in pieces:
+        before = joined[-1] if joined else None
+        short = before is not None and before.last - before.first < most // PIECES
+        if (
+            before
+            and piece.last - before.first <= most
+            and ((short and not piece.heading) or (open_heading and (short or not piece.heading)))
+        ):
+            joined[-1] = before._replace(end=piece.end, last=piece.last)
+        else:
+            joined.append(piece)
+        open_heading = bool(piece.heading)
+    return joined
 
 
 def _parts(text: str, start: int, end: int, starts: list[int], most: int) -> Iterator[tuple[int, int, int, int]]:
@@ -104,8 +128,6 @@ def _cut(pieces: list[_Piece], most: int) -> list[tuple[int, int]]:
             if size > most and first < last - 1:
                 break
             cost = best[first] + pieces[first].border + EMPTY * (1 - size / most) ** 2 + crossed
-            if pieces[last - 1].heading and last < len(pieces):
-                cost += AFTER_HEADING
             if cost < best[last]:
                 best[last], back[last] = cost, first
             crossed += OVER_HEADING if pieces[first].heading else 0.0
