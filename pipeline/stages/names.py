@@ -74,10 +74,13 @@ def _person(folded: str) -> list[str]:
         tokens = tokens[1:]
     while len(tokens) > 1 and tokens[-1] in words.HONOURS:
         tokens = tokens[:-1]
+    # A digit in a name is a misreading, or a mark that stands beside it.
+    if len(spelled := [token for token in tokens if not any(map(str.isdigit, token))]) > 1:
+        tokens = spelled
     if len(tokens) > 2 and tokens[-1] in words.GENERATIONS:
         *tokens, last = tokens
         generation = [words.GENERATIONS[last]]
-    inner = [token for token in tokens[1:-1] if token not in words.PARTICLES and not (len(token) == 1 and token.isdigit())]
+    inner = [token for token in tokens[1:-1] if token not in words.PARTICLES]
     return [*tokens[:1], *inner, *(tokens[1:][-1:]), *generation[:1]]
 
 

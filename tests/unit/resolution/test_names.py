@@ -24,6 +24,8 @@ PERSON, ORGANIZATION, LOCATION = EntityType.PERSON, EntityType.ORGANIZATION, Ent
         ("Владимир Путин", "person/владимир путин"),
         ("नरेंद्र मोदी", "person/नरेंद्र मोदी"),
         ("Mr. President", "person/president"),
+        ("Jacob 3 Sullivan B6", "person/jacob sullivan"),
+        ("50 Cent", "person/50 cent"),
         ("X", "person/x"),
     ],
 )
