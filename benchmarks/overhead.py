@@ -22,7 +22,7 @@ from pathlib import Path
 
 import psutil
 
-COMMAND = [sys.executable, "-m", "pipeline.cli.main"]
+COMMAND = [str(Path(sys.executable).with_name("nlp-pipeline"))]
 PROCESSES = os.cpu_count() or 2
 GIVEN = "Anna Boris Clara David Elena Frank Greta Henry Irene Jonas Karla Louis Maria Nadia Oscar Petra".split()
 FAMILY = "Abbott Berger Castillo Dawson Eriksen Fischer Grant Hartley Ibsen Jansen Keller Lindqvist Moreau Novak Ortega Price".split()
@@ -58,16 +58,16 @@ def plain_loop(paths: Sequence[Path], home: Path, ready: "multiprocessing.synchr
     """The stage functions in a loop, results dropped."""
     from pipeline.settings import load_settings
     from pipeline.stages.canonical import assemble, category
+    from pipeline.stages.language import language
     from pipeline.stages.chunking import chunk, embedded_text
     from pipeline.stages.joining import join_names
-    from pipeline.stages.mentions import find_mentions
+    from pipeline.stages.mentions import merge
     from pipeline.stages.names import blocking_keys
     from pipeline.stages.reading import read_document
-    from pipeline.stages.relations import co_occurrences
+    from pipeline.stages.relations import Named, co_occurrences
     from pipeline.stages.resolution import resolve_document
-    from pipeline.stages.sentences import sentences
+    from pipeline.stages.sentences import sentence_spans
     from pipeline.wiring import Services
-    from pipeline.model import ResolvedMention
 
     use = Services(load_settings(nlp_pipeline_home=home))
     use.embedder.embed(["warm"])
@@ -76,13 +76,13 @@ def plain_loop(paths: Sequence[Path], home: Path, ready: "multiprocessing.synchr
     list(use.reader.read(paths[0], paths[0].name))
     ready.wait()
     for path in paths:
-        document = read_document(use.reader.read(path, path.name), use.ocr, use.speech, lambda _: None)
+        document = read_document(use.reader.read(path, path.name), lambda: use.ocr, lambda: use.speech, lambda _: None)
         text, spans = assemble(document.pages)
-        use.language(text)
+        language(text)
         category(document.info.media_type, text, document.info.metadata)
-        chunks = chunk(text, spans, use.embedder, use.chunk_tokens)
+        chunks = chunk(text, spans, use.embedder, use.settings.chunk_tokens)
         use.embedder.embed([embedded_text(text, each) for each in chunks])
-        mentions = find_mentions(text, use.mention_finder)
+        mentions = merge(text, use.mention_finder.find(text), use.pattern_finder.find(text))
         clusters = resolve_document(text, mentions)
         blocks = {c.key: blocking_keys(c.key) for c in clusters}
         join_names(clusters, {key for all_blocks in blocks.values() for block in all_blocks for key in known[block]})
@@ -90,8 +90,8 @@ def plain_loop(paths: Sequence[Path], home: Path, ready: "multiprocessing.synchr
             for block in all_blocks:
                 known[block].add(key)
         home_of = {number: c.key for c in clusters for number in c.mentions}
-        resolved = [ResolvedMention(*mention, home_of.get(number, "")) for number, mention in enumerate(mentions)]
-        co_occurrences(sentences(text), resolved)
+        named = [Named(m.start, m.end, home_of[number], m.type) for number, m in enumerate(mentions)]
+        co_occurrences(sentence_spans(text), named)
 
 
 def time_loop(folder: Path, home: Path) -> tuple[float, float]:

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-COMMAND = [sys.executable, "-m", "pipeline.cli.main"]
+COMMAND = [str(Path(sys.executable).with_name("nlp-pipeline"))]
 PLAIN_FORMATS = ("pdf", "docx", "eml", "html", "txt", "md")
 
 

@@ -5,14 +5,25 @@ A service whose URL is not set is started by the embedded supervisor, which hand
 
 from datetime import timedelta
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import AliasChoices, Field, SecretStr, model_validator
+from pydantic import AliasChoices, BeforeValidator, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from pipeline.errors import Misconfigured
 
 MEGABYTE = 1024 * 1024
+
+
+def _seconds(value: object) -> object:
+    """A plain number is seconds; what is no number may be an ISO 8601 duration."""
+    try:
+        return timedelta(seconds=float(value)) if isinstance(value, str | int | float) else value
+    except ValueError:
+        return value
+
+
+Seconds = Annotated[timedelta, BeforeValidator(_seconds)]
 
 
 class Settings(BaseSettings):
@@ -46,11 +57,11 @@ class Settings(BaseSettings):
     """Messages that a worker reserves for each running task."""
     celery_worker_max_tasks_per_child: int = Field(1000, ge=1)
     """Tasks after which a pool process is replaced; lower means more often."""
-    celery_task_soft_time_limit: timedelta = timedelta(seconds=3300)
+    celery_task_soft_time_limit: Seconds = timedelta(seconds=3300)
     """Time after which a task is asked to stop, in seconds."""
-    celery_task_time_limit: timedelta = timedelta(seconds=3600)
+    celery_task_time_limit: Seconds = timedelta(seconds=3600)
     """Time after which a task is ended by force, in seconds; below the visibility timeout."""
-    celery_visibility_timeout: timedelta = timedelta(seconds=7200)
+    celery_visibility_timeout: Seconds = timedelta(seconds=7200)
     """Time after which the broker delivers an unacknowledged task again, in seconds."""
 
     database_url: SecretStr | None = None
@@ -85,12 +96,12 @@ class Settings(BaseSettings):
     model_folder: Path | None = None
     """Folder where prepared weights are kept; `models` under NLP_PIPELINE_HOME unless set."""
 
-    chunk_tokens: int = Field(160, ge=16, le=512)
+    chunk_tokens: int = Field(200, ge=16, le=512)
     """Most tokens in a chunk, by the embedder's own tokenizer."""
 
-    reader_memory: int = Field(2048, ge=256)
+    reader_memory: int = Field(896, ge=256)
     """Most memory that reading one document may take, in MB."""
-    reader_seconds: timedelta = timedelta(seconds=300)
+    reader_seconds: Seconds = timedelta(seconds=300)
     """Most CPU time that reading one document may take, in seconds (OCR and speech not counted)."""
     max_file_size: int = Field(512, ge=1)
     """Largest file that is accepted, in MB."""
@@ -103,15 +114,15 @@ class Settings(BaseSettings):
 
     documents_in_flight: int = Field(32, ge=1)
     """Most documents between `pending` and their end at one time; the rest wait in the database."""
-    poll_interval: timedelta = timedelta(seconds=5)
+    poll_interval: Seconds = timedelta(seconds=5)
     """How often the queue processor looks for work when nothing wakes it, in seconds."""
-    lease_duration: timedelta = timedelta(seconds=60)
+    lease_duration: Seconds = timedelta(seconds=60)
     """How long a worker may be silent before its document is given to another, in seconds."""
-    repair_after: timedelta = timedelta(seconds=120)
+    repair_after: Seconds = timedelta(seconds=120)
     """How long a document may stand still between two steps before it is sent on again, in seconds."""
     step_retries: int = Field(8, ge=0)
     """How often a step is tried again when a service is away, with back-off, before the document fails."""
-    retry_longest_wait: timedelta = timedelta(seconds=120)
+    retry_longest_wait: Seconds = timedelta(seconds=120)
     """Longest pause between two tries of a step, in seconds."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     """How much is logged."""

@@ -34,6 +34,14 @@ def settings(endpoints: Endpoints, database_url: str, broker_url: str, graph: Dr
 
 
 @pytest.fixture
+def use(settings: Settings) -> Iterator[Services]:
+    services = Services(settings)
+    services.graph.prepare()
+    yield services
+    services.close()
+
+
+@pytest.fixture
 def environment(settings: Settings, endpoints: Endpoints, tmp_path: Path) -> dict[str, str]:
     assert settings.neo4j_password
     return os.environ | {
@@ -80,11 +88,11 @@ def chain(environment: dict[str, str], folder: Path) -> Iterator[None]:
 
 
 def submit(use: Services, folder: Path, **files: bytes) -> None:
-    for name, content in files.items():
-        path = folder / name
+    for number, (name, content) in enumerate(files.items()):
+        path = folder / f"file{number}"
         path.write_bytes(content)
-        use.blobs.put(f"matter/{name}", path)
-        use.documents.submit("matter", [Submission(name, name, f"matter/{name}", len(content), name)])
+        use.blobs.put(f"matter/{number:064d}", path)
+        use.documents.submit("matter", [Submission(name, name, f"matter/{number:064d}", len(content), name)])
 
 
 def until(db: psycopg.Connection[tuple[object, ...]], query: str, holds: Callable[[list[tuple[object, ...]]], bool]) -> list[tuple[object, ...]]:
@@ -106,10 +114,8 @@ def all_ended(rows: list[tuple[object, ...]]) -> bool:
 
 
 def test_documents_go_all_the_way_and_bad_ones_end_in_a_clear_error(
-    settings: Settings, environment: dict[str, str], graph: Driver, tmp_path: Path
+    use: Services, settings: Settings, environment: dict[str, str], graph: Driver, tmp_path: Path
 ) -> None:
-    use = Services(settings)
-    use.graph.prepare()
     bad = {"empty.pdf": b"", "cut.docx": b"PK\x03\x04" + bytes(200), "odd 'name\"\n\u0416.txt": TEXT.encode()}
     submit(use, tmp_path, **{"letter.txt": TEXT.encode(), "again.txt": TEXT.upper().encode()}, **bad)
     with psycopg.connect(settings.database, autocommit=True) as db, chain(environment, tmp_path):
@@ -126,12 +132,9 @@ def test_documents_go_all_the_way_and_bad_ones_end_in_a_clear_error(
     counts = use.graph.counts("matter")
     assert counts["Document"] >= 3
     assert counts["MENTIONS"] > 0
-    use.close()
 
 
-def test_a_worker_that_is_killed_costs_nothing(settings: Settings, environment: dict[str, str], tmp_path: Path) -> None:
-    use = Services(settings)
-    use.graph.prepare()
+def test_a_worker_that_is_killed_costs_nothing(use: Services, settings: Settings, environment: dict[str, str], tmp_path: Path) -> None:
     submit(use, tmp_path, **{f"{n}.txt": f"{TEXT} Number {n}.".encode() * 20 for n in range(12)})
     with psycopg.connect(settings.database, autocommit=True) as db, processor(environment, tmp_path / "processor.log"):
         with worker(environment, tmp_path / "first.log") as victim:
@@ -144,7 +147,6 @@ def test_a_worker_that_is_killed_costs_nothing(settings: Settings, environment: 
         done = db.execute("select document_id, step, count(*) from document_processing_history where outcome = 'done' group by 1, 2").fetchall()
         assert len(done) == 12 * len(Step)
         assert {row[2] for row in done} == {1}
-    use.close()
 
 
 def test_celery_shows_the_tasks_by_the_names_that_users_know(environment: dict[str, str], tmp_path: Path) -> None:

@@ -129,6 +129,7 @@ create table chunks (
     heading text not null,
     text text not null,
     terms tsvector not null,
+    length integer not null,  -- in terms, stop words left out
     embedding vector(384) not null
 );
 

@@ -34,12 +34,13 @@ declare
     d documents := hold_lease(p_document, 'process_chunking', p_token);
 begin
     delete from chunks where document_id = p_document;
-    insert into chunks (id, document_id, project_id, position, start_offset, end_offset, heading, text, terms, embedding)
+    insert into chunks (id, document_id, project_id, position, start_offset, end_offset, heading, text, terms, length, embedding)
     select derived_id('chunk', p_document::text, (x.n - 1)::text), p_document, d.project_id, x.n - 1, x.start, x."end", x.heading,
-           y.text, to_tsvector('english', concat_ws(' ', x.heading, y.text)), x.embedding::vector
+           y.text, z.terms, (select coalesce(sum(cardinality(positions)), 0) from unnest(z.terms)), x.embedding::vector
     from rows from (jsonb_to_recordset(p_chunks) as (start integer, "end" integer, heading text, embedding text))
         with ordinality as x (start, "end", heading, embedding, n)
-    cross join lateral (select substring(d.text from x.start + 1 for x."end" - x.start) as text) y;
+    cross join lateral (select substring(d.text from x.start + 1 for x."end" - x.start) as text) y
+    cross join lateral (select to_tsvector('english', concat_ws(' ', x.heading, y.text)) as terms) z;
     perform finish_step(d);
 end $$;
 
