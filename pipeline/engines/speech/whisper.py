@@ -25,7 +25,11 @@ WINDOW = 600 * RATE  # samples read at once: what bounds the memory for a record
 SEARCH = 30 * RATE  # a window ends at the quietest moment of its last half minute
 MOMENT = RATE // 2
 PAUSE_SECONDS = 2.0
+# The detector misses hoarse and quiet voices: it decides only whether anyone speaks, and which long silences to skip.
 SPEECH_THRESHOLD = 0.35
+SILENCE_SECONDS = 20.0
+MARGIN_SECONDS = 2.0
+NOBODY = 0.6  # a piece with a greater chance of no speech is made up
 BEAM = 5
 
 SpeechDetector = Callable[[NDArray[np.float32]], list[tuple[int, int]]]
@@ -80,7 +84,7 @@ class WhisperSpeech:
 
     def _hear(self, window: NDArray[np.int16], language: str) -> tuple[list[Any], str]:
         """Pieces of speech with their times in the window, and the language; that of an earlier window is kept."""
-        samples = window.astype(np.float32) / 32768
+        samples = (window / np.float32(32768)).astype(np.float32)
         clips = [moment / RATE for span in self._speech_in(samples) for moment in span]
         if not clips:
             return [], language
@@ -92,7 +96,7 @@ class WhisperSpeech:
             clip_timestamps=clips,
             condition_on_previous_text=False,  # else one slip repeats itself through the rest of the recording
         )
-        return [piece for piece in pieces if piece.text.strip()], str(about.language)
+        return [p for p in pieces if p.text.strip() and p.no_speech_prob <= NOBODY], str(about.language)
 
 
 def _windows(samples: NDArray[np.int16]) -> Iterator[tuple[int, NDArray[np.int16]]]:
@@ -176,7 +180,9 @@ def _load(folder: Path) -> tuple[Any, SpeechDetector]:
     except (RuntimeError, ValueError) as fault:
         raise Misconfigured(f"The speech weights in {folder} cannot be loaded: {fault}.", "weights_wrong") from fault
     options = vad.VadOptions(
-        threshold=SPEECH_THRESHOLD, min_silence_duration_ms=round(PAUSE_SECONDS * 1000), speech_pad_ms=400
+        threshold=SPEECH_THRESHOLD,
+        min_silence_duration_ms=round(SILENCE_SECONDS * 1000),
+        speech_pad_ms=round(MARGIN_SECONDS * 1000),
     )
 
     def speech_in(samples: NDArray[np.float32]) -> list[tuple[int, int]]:
