@@ -139,7 +139,7 @@ def measure(task: Task, args: argparse.Namespace, work: Path) -> Iterator[tuple[
     if task.made and not gold.exists():
         subprocess.run([sys.executable, args.scorers / "make_inputs.py", source, gold], check=True, stdout=subprocess.DEVNULL)
     if not out.exists():
-        ended = command(["run", str(gold / "input" if task.made else source), "--project", task.folder, "--out", str(out), "--keep"], work)
+        ended = command(["run", str(gold / "input" if task.made else source), "--project", project(task), "--out", str(out), "--keep"], work)
         if ended not in (0, 3):
             sys.exit(f"{task.name}: nlp-pipeline run ended with {ended}; see {work}")
     report = score(task, args, gold, out, work)
@@ -160,13 +160,18 @@ def score(task: Task, args: argparse.Namespace, gold: Path, out: Path, work: Pat
     elif "retrieval" in rest:
         results = work / "results.jsonl"
         with results.open("w") as file:
-            command(["search", "--queries", str(gold / "queries.jsonl"), "--project", task.folder], work, stdout=file)
+            command(["search", "--queries", str(gold / "queries.jsonl"), "--project", project(task)], work, stdout=file)
         where = ["--gold", gold, "--results", results, "--export", out]
     else:
         where = ["--gold", gold, "--export", out]
     done = subprocess.run([sys.executable, args.scorers / script, *rest[:1], *where, *rest[1:]], check=True, capture_output=True, text=True)
     report: dict[str, Any] = json.loads(done.stdout)
     return report
+
+
+def project(task: Task) -> str:
+    """The project that a set goes to."""
+    return task.folder.replace("/", "-")
 
 
 def command(words: Sequence[str], work: Path, stdout: Any = None) -> int:
