@@ -1,0 +1,66 @@
+"""What every speech engine must do, on a sentence spoken by a synthesiser and on silence made here."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from pipeline.engines.speech.whisper import WhisperSpeech
+from pipeline.model import Sound, Source
+from pipeline.ports import SpeechEngine
+
+RATE = 16_000
+SPOKEN = Path(__file__).parents[1] / "data" / "spoken.flac"
+
+
+@pytest.fixture(scope="module", params=[WhisperSpeech])
+def engine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> SpeechEngine:
+    made: SpeechEngine = request.param(tmp_path_factory.mktemp("models"))
+    return made
+
+
+@pytest.fixture(scope="module")
+def spoken() -> bytes:
+    samples, rate = soundfile.read(SPOKEN, dtype="int16")
+    assert rate == RATE
+    return bytes(samples.astype("<i2").tobytes())
+
+
+def silence(seconds: float) -> bytes:
+    return bytes(int(seconds * RATE) * 2)
+
+
+def noise(seconds: float) -> bytes:
+    return np.random.default_rng(1).normal(0, 60, int(seconds * RATE)).astype("<i2").tobytes()
+
+
+def test_hears_a_sentence(engine: SpeechEngine, spoken: bytes) -> None:
+    page, language = engine.transcribe(Sound(spoken))
+    assert {"meeting", "robert", "geneva", "monday"} <= set(page.text.lower().replace(".", "").split())
+    assert language == "en"
+    assert page.source == Source.SPEECH
+    assert 0 < page.confidence <= 1
+
+
+def test_segments_say_where_and_when(engine: SpeechEngine, spoken: bytes) -> None:
+    page, _ = engine.transcribe(Sound(silence(40) + spoken))
+    assert page.segments
+    assert "".join(page.text[s.start : s.end] for s in page.segments).replace(" ", "") == page.text.replace(" ", "").replace(
+        "\n", ""
+    )
+    assert 37 <= page.segments[0].begin_seconds < page.segments[-1].end_seconds <= 40 + len(spoken) / 2 / RATE + 0.5
+    assert all(s.begin_seconds < s.end_seconds and 0 <= s.confidence <= 1 for s in page.segments)
+
+
+@pytest.mark.parametrize(
+    "sound", [b"", b"\x00", silence(1), silence(45), noise(10)], ids=["none", "odd", "1s", "45s", "noise"]
+)
+def test_hears_nothing_in_silence(engine: SpeechEngine, sound: bytes) -> None:
+    page, language = engine.transcribe(Sound(sound))
+    assert (page.text, page.segments, language) == ("", (), "")
+
+
+def test_says_what_it_is(engine: SpeechEngine) -> None:
+    assert engine.engine.name
+    assert engine.engine.version[0].isdigit()
