@@ -23,9 +23,11 @@ CO_OCCURS = "CO_OCCURS_WITH"
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON object.")
 @click.pass_context
 def entity(context: click.Context, name: str, project: str | None, limit: int, as_json: bool) -> None:
-    r"""Show an entity: its spellings and why they are one, its documents, and what stands next to it.
+    r"""Show an entity: its spellings, its documents, and what stands next to it.
 
-    NAME may be any spelling, or a part of one. Exit code 3 if there is no such entity.
+    Also why its spellings are held to be one. NAME may be any spelling, or a part of one.
+
+    Exit code 3 if there is no such entity.
 
     \b
     Example:

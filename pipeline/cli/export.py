@@ -47,26 +47,26 @@ def write_export(reports: Reports, folder: Path, form: str = "jsonl") -> dict[Pa
     written = {}
     with ExitStack() as held, reports.snapshot() as snapshot:
         for name, write in FORMS[form].items():
-            with held.enter_context(_fresh(folder / name)) as file:
+            with held.enter_context(fresh(folder / name)) as file:
                 written[folder / name] = write(snapshot, file)
     return written
 
 
 @contextmanager
-def _fresh(target: Path) -> Iterator[IO[str]]:
+def fresh(target: Path) -> Iterator[IO[str]]:
     """A new file that takes the place of ``target`` at the end, or disappears."""
     try:
         with tempfile.NamedTemporaryFile(
-            "w", dir=target.parent, prefix=f".{target.name}.", encoding="utf-8", delete=False
+            "w", dir=target.parent, prefix=f".{target.name}.", encoding="utf-8", newline="\n", delete=False
         ) as file:
-            fresh = Path(file.name)
+            part = Path(file.name)
             try:
                 yield file
                 file.close()
-                fresh.chmod(0o644)
-                fresh.replace(target)
+                part.chmod(0o644)
+                part.replace(target)
             except BaseException:
-                fresh.unlink(missing_ok=True)
+                part.unlink(missing_ok=True)
                 raise
     except OSError as fault:
         raise ServiceUnavailable(f"{target} cannot be written: {fault.strerror}.", "not_writable") from fault

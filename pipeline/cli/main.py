@@ -17,19 +17,19 @@ INTERRUPTED = 130
 
 # Command -> module below pipeline.cli, and its help in one line.
 COMMANDS = {
-    "run": ("run", "Process files and folders, from nothing to a summary."),
-    "up": ("servers", "Start the embedded servers and the workers, and leave them running."),
-    "down": ("servers", "End the workers and the embedded servers; data is kept."),
+    "run": ("run", "Process files and folders, from nothing to a summary: the main job."),
+    "up": ("servers", "Start the servers that have no URL, and the workers, and leave them running."),
+    "down": ("servers", "End the workers and servers of this home, in order."),
     "submit": ("submit", "Queue files and folders for running workers."),
-    "status": ("status", "Show where documents stand, what waits and what failed."),
-    "search": ("search", "Find passages that answer a question."),
-    "entity": ("entity", "Show what is known of a person, organisation, place or thing."),
-    "export": ("export", "Write documents, entities and relations to files."),
-    "models": ("models", "List the models in use, with their origin, licence and check."),
-    "workers": ("workers", "Run all workers of this machine in the foreground."),
-    "worker": ("worker", "Run one Celery worker in the foreground."),
-    "migrate": ("migrate", "Create or update the tables of the database."),
-    "doctor": ("servers", "Check what a run needs, and say what is missing."),
+    "status": ("status", "Show where documents stand, what waits for what, and what failed and why."),
+    "search": ("search", "Find passages by their words and by their meaning."),
+    "entity": ("entity", "Show an entity: its spellings, its documents, and what stands next to it."),
+    "export": ("export", "Write documents, entities and relations to files in DIR."),
+    "models": ("models", "List the models: file, origin, licence, hash, and whether it is the official one."),
+    "workers": ("workers", "Run all workers of this machine and the queue processor."),
+    "worker": ("worker", "Run one worker: ocr, text, entity, graph or default."),
+    "migrate": ("migrate", "Create the tables of the database, or bring them up to date."),
+    "doctor": ("servers", "Check what a run needs: Python, disk, wheels, servers, weights."),
 }
 
 

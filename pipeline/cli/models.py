@@ -19,7 +19,7 @@ STYLES = {State.OK: "green", State.MISSING: "red", State.WRONG: "red", State.UNC
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON line for each file.")
 @click.pass_context
 def models(context: click.Context, as_json: bool) -> None:
-    r"""List the models: engine, file, origin, licence, SHA-256, and whether it is the official one.
+    r"""List the models: file, origin, licence, hash, and whether it is the official one.
 
     Exit code 2 if a file is missing or is not the official one.
 

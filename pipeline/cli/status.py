@@ -2,6 +2,7 @@
 
 import json
 import time
+from contextlib import nullcontext
 from typing import Any, NamedTuple
 
 import click
@@ -115,10 +116,17 @@ def _states(states: list[StateCount]) -> RenderableType:
 
 
 def _watch(reports: Reports) -> None:
-    with Live(console=console(), auto_refresh=False) as live:
+    """Redraw on a terminal; elsewhere print the picture whenever it has changed."""
+    out = console()
+    shown = None
+    with Live(console=out, auto_refresh=False) if out.is_terminal else nullcontext() as live:
         while True:
             picture = look(reports)
-            live.update(drawn(picture), refresh=True)
+            if live is not None:
+                live.update(drawn(picture), refresh=True)
+            elif picture != shown:
+                out.print(drawn(picture))
             if all(state.status in FINAL for state in picture.states):
                 return
+            shown = picture
             time.sleep(PAUSE)

@@ -20,9 +20,10 @@ LOG = "workers"
 
 @click.command()
 def workers() -> None:
-    r"""Run all workers of this machine and the queue processor; what ends is started again. Ctrl-C or SIGTERM ends them.
+    r"""Run all workers of this machine and the queue processor.
 
-    Servers that have no URL are started too. `nlp-pipeline up` runs this in the background.
+    What ends is started again; Ctrl-C or SIGTERM ends it all. Servers that have no URL are started too.
+    `nlp-pipeline up` runs this in the background.
 
     \b
     Example:

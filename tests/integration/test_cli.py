@@ -1,0 +1,232 @@
+"""The commands on a real database, called as they are typed."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import xml.etree.ElementTree as ET
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import IO, Any
+
+import pytest
+
+from pipeline.cli import export
+from pipeline.cli.main import execute
+from pipeline.endpoints import Endpoints
+from pipeline.errors import ServiceUnavailable
+from pipeline.home import Home
+from pipeline.status import Step
+from pipeline.stores.postgres import Database, PostgresStore
+from pipeline.stores.reports import Reports, Snapshot
+from tests.matter import LETTER, PROJECT, Matter, fill
+
+GRAPHML = "{http://graphml.graphdrawing.org/xmlns}"
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("models")
+
+
+@pytest.fixture
+def store(
+    database_url: str, broker_url: str, endpoints: Endpoints, models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[PostgresStore]:
+    for name, value in endpoints.environment().items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("DATABASE_URL", database_url)
+    monkeypatch.setenv("CELERY_BROKER_URL", broker_url)
+    monkeypatch.setenv("NLP_PIPELINE_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("NLP_PIPELINE_PROJECT", PROJECT)
+    monkeypatch.setenv("MODEL_FOLDER", str(models))
+    monkeypatch.chdir(tmp_path)
+    with closing(Database(database_url)) as database:
+        yield PostgresStore(database)
+
+
+@pytest.fixture
+def matter(store: PostgresStore) -> Matter:
+    return fill(store)
+
+
+def said(capsys: pytest.CaptureFixture[str], *words: str, code: int = 0) -> str:
+    capsys.readouterr()
+    assert execute(words) == code
+    return capsys.readouterr().out
+
+
+def rows(text: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in text.splitlines()]
+
+
+@pytest.mark.usefixtures("matter")
+def test_status_for_people_and_programs(capsys: pytest.CaptureFixture[str]) -> None:
+    data = json.loads(said(capsys, "status", "--json"))
+    assert data["totals"]["documents"] == 5
+    assert [f["code"] for f in data["failures"]] == ["encrypted"]
+    shown = said(capsys, "status", "--watch")
+    assert "completed" in shown
+    assert "in/broken.pdf" in shown
+    assert said(capsys, "status", "--failed").count("\n") == 1
+    said(capsys, "status", "--project", "nothing", code=2)
+
+
+@pytest.mark.usefixtures("matter")
+def test_search_answers_one_question_and_many(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    shown = said(capsys, "search", "who paid Clement for it", "--limit", "1")
+    assert "in/letter.txt  page 2" in shown
+    assert "Clement & Co <London>" in shown
+    (row,) = rows(said(capsys, "search", "who paid Clement for it", "--limit", "1", "--json"))
+    assert row["text"] == LETTER[row["start"] : row["end"]]
+    questions = [{"query_id": n, "question": text} for n, text in enumerate(["dredging the harbour", "drawings of a mill"])]
+    (tmp_path / "q.jsonl").write_text("\n".join(json.dumps(q) for q in questions) + "\n\n")
+    answers = rows(said(capsys, "search", "--queries", "q.jsonl", "--limit", "2"))
+    assert [a["query_id"] for a in answers] == [0, 1]
+    assert [list(r) for a in answers for r in a["results"]] == [["source_path", "start", "end", "score"]] * 4
+    assert [a["results"][0]["source_path"] for a in answers] == ["in/talk.mp3", "in/mail.eml/note.txt"]
+    (tmp_path / "q.jsonl").write_text('{"question": "no id"}\n')
+    said(capsys, "search", "--queries", "q.jsonl", code=2)
+
+
+@pytest.mark.usefixtures("matter")
+def test_an_entity_is_found_by_part_of_its_name(capsys: pytest.CaptureFixture[str]) -> None:
+    shown = said(capsys, "entity", "lovelace")
+    for expected in ("Ada Lovelace  PERSON  3 mentions in 3 documents", "A. Lovelace: initial (0.90)", "Charles Babbage"):
+        assert expected in shown
+    data = json.loads(said(capsys, "entity", "lovelace", "--json"))
+    assert data["entity"]["aliases"] == [{"name": "Ada Lovelace", "mentions": 2}, {"name": "A. Lovelace", "mentions": 1}]
+    said(capsys, "entity", "Nobody", code=3)
+    assert json.loads(said(capsys, "entity", "Nobody", "--json", code=3)) == {"entity": None, "others": []}
+
+
+@pytest.mark.usefixtures("matter")
+def test_exports_are_the_same_each_time(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    said(capsys, "export", "out")
+    first = {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()}
+    assert sorted(first) == ["documents.jsonl", "entities.jsonl", "relationships.jsonl"]
+    assert [len(rows(content.decode())) for _, content in sorted(first.items())] == [5, 3, 2]
+    said(capsys, "export", "--format", "jsonl", "out")
+    assert {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()} == first
+
+
+@pytest.mark.usefixtures("matter")
+def test_graphml_joins_documents_entities_and_relations(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    said(capsys, "export", "--format", "graphml", "out")
+    root = ET.parse(tmp_path / "out/graph.graphml").getroot()
+    nodes = {node.get("id"): values(node) for node in root.iter(f"{GRAPHML}node")}
+    edges = [(e.get("source"), e.get("target"), values(e)) for e in root.iter(f"{GRAPHML}edge")]
+    assert [v["kind"] for v in nodes.values()].count("document") == 5
+    assert "Clement & Co <London>" in [v.get("label") for v in nodes.values()]
+    assert {end for source, target, _ in edges for end in (source, target)} <= set(nodes)
+    relations = [v["relation"] for _, _, v in edges]
+    assert {name: relations.count(name) for name in set(relations)} == {
+        "MENTIONS": 6,
+        "HAS_ATTACHMENT": 1,
+        "CO_OCCURS_WITH": 2,
+    }
+    assert {key for _, _, v in edges for key in v} | {key for v in nodes.values() for key in v} <= {
+        key.get("id") for key in root.iter(f"{GRAPHML}key")
+    }
+
+
+def values(element: ET.Element) -> dict[str, str]:
+    return {data.get("key", ""): data.text or "" for data in element.iter(f"{GRAPHML}data")}
+
+
+@pytest.mark.usefixtures("matter")
+def test_an_export_that_breaks_off_leaves_what_was_there(store: PostgresStore, database_url: str, tmp_path: Path) -> None:
+    def breaks(_: Snapshot, file: IO[str]) -> int:
+        file.write("half")
+        raise KeyboardInterrupt
+
+    (tmp_path / "old.jsonl").write_text("old")
+    with (
+        closing(Database(database_url)) as database,
+        Reports(database, PROJECT).snapshot() as snapshot,
+        pytest.raises(KeyboardInterrupt),
+        export.fresh(tmp_path / "old.jsonl") as file,
+    ):
+        breaks(snapshot, file)
+    assert [p.name for p in tmp_path.iterdir() if p.is_file()] == ["old.jsonl"]
+    assert (tmp_path / "old.jsonl").read_text() == "old"
+    (tmp_path / "file").touch()
+    with pytest.raises(ServiceUnavailable, match="cannot be written"), export.fresh(tmp_path / "file/x"):
+        pass
+
+
+def test_submitting_odd_files_twice(store: PostgresStore, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    folder = tmp_path / "docs"
+    folder.mkdir()
+    for name in (b"plain.txt", b"quote'\".txt", b"line\nbreak.txt", b"\xff.txt", "東京.txt".encode()):
+        (folder / os.fsdecode(name)).write_bytes(b"text")
+    (folder / "empty.pdf").touch()
+    first = rows(said(capsys, "submit", "docs", "--json"))
+    assert [r["outcome"] for r in first] == ["submitted"] * 6
+    assert {r["source_path"] for r in first} >= {"docs/\\xff.txt", "docs/line\nbreak.txt", "docs/東京.txt"}
+    assert len(list((tmp_path / "home/files").rglob("*/??/*"))) == 2, "one content is kept once"
+    (folder / "plain.txt").write_text("changed")
+    (folder / "gone.txt").symlink_to("nowhere")
+    second = rows(said(capsys, "submit", "docs", "--json", code=3))
+    outcomes = [r["outcome"] for r in second]
+    assert {o: outcomes.count(o) for o in set(outcomes)} == {"known": 5, "changed": 1, "refused": 1}
+    assert len(store.claim(100, 100)) == 6
+
+
+def test_a_file_that_is_too_large_is_refused(
+    store: PostgresStore, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("MAX_FILE_SIZE", "1")
+    with (tmp_path / "large.bin").open("wb") as file:
+        file.truncate(1024 * 1024 + 1)
+    (row,) = rows(said(capsys, "submit", "large.bin", "--json", code=3))
+    assert "MAX_FILE_SIZE" in row["error"]
+    assert store.claim(1, 1) == []
+
+
+def test_a_run_with_nothing_left_to_do_starts_no_workers(
+    store: PostgresStore, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "a.txt").write_text("text")
+    said(capsys, "submit", "a.txt")
+    (due,) = store.claim(1, 1)
+    lease = store.begin(due.document_id, Step.PROCESS_OCR, "e", "w")[1]
+    store.fail(lease, "encrypted", "It is protected by a password.", None, 0)
+    shown = said(capsys, "run", "a.txt", "--out", "out", code=3)
+    assert "1 file: 1 known already." in shown
+    assert "failed a.txt  It is protected by a password. [encrypted]" in shown
+    assert Home(tmp_path / "home").state().workers == {}
+    assert not (tmp_path / "home/logs/ocr.log").exists()
+    assert json.loads((tmp_path / "out/documents.jsonl").read_text())["error"]["code"] == "encrypted"
+    summary = json.loads(said(capsys, "run", "a.txt", "--json", code=3))
+    assert (summary["documents"], summary["known"]) == ({"failed": 1}, 1)
+
+
+@pytest.mark.usefixtures("matter")
+def test_the_end_of_a_pipe_is_no_fault() -> None:
+    words = [sys.executable, "-m", "pipeline.cli.main", "search", "harbour", "--json"]
+    root = {"PYTHONPATH": str(Path(__file__).parents[2])}
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=os.environ | root) as process:
+        assert process.stdout
+        assert process.stderr
+        process.stdout.close()
+        assert process.stderr.read() == b""
+        assert process.wait() == 1
+
+
+@pytest.mark.usefixtures("matter")
+def test_sigterm_stops_a_watch_cleanly() -> None:
+    words = [sys.executable, "-m", "pipeline.cli.main", "status", "--watch"]
+    root = {"PYTHONPATH": str(Path(__file__).parents[2])}
+    reset = "update documents set status = 'pending' where status = 'completed'"
+    with closing(Database(os.environ["DATABASE_URL"])) as database, database.connection() as connection:
+        connection.execute(reset)
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=os.environ | root) as process:
+        assert process.stdout
+        assert process.stderr
+        process.stdout.read(1)
+        process.send_signal(signal.SIGTERM)
+        assert process.stderr.read() == b"Stopped.\n"
+        assert process.wait() == 130
