@@ -2,8 +2,8 @@
 
 usage: python benchmarks/overhead.py [--documents 500]
 
-Documents per minute of the real chain (servers, broker, database, graph) on short text documents, against the same stage functions
-called in a plain loop in as many processes. Prints a table; the last line is {"ratio": …, …}.
+Documents per minute of the real chain (servers, broker, database, graph) on short text documents, against the same stage
+functions called in a plain loop in as many processes. Prints a table; the last line is {"ratio": …, …}.
 """
 
 import argparse
@@ -24,10 +24,35 @@ import psutil
 
 COMMAND = [str(Path(sys.executable).with_name("nlp-pipeline"))]
 PROCESSES = os.cpu_count() or 2
-GIVEN = "Anna Boris Clara David Elena Frank Greta Henry Irene Jonas Karla Louis Maria Nadia Oscar Petra".split()
-FAMILY = "Abbott Berger Castillo Dawson Eriksen Fischer Grant Hartley Ibsen Jansen Keller Lindqvist Moreau Novak Ortega Price".split()
-FIRMS = "Northgate Bank|Meridian Shipping Ltd|Harbour Trust|Alder & Sons|Pelican Foods Inc|City Council of Rostow|Delta Telecom".split("|")
-PLACES = "Lisbon Vienna Antwerp Geneva Oslo Trieste Marseille Porto Hamburg Riga".split()
+GIVEN = "Anna Boris Clara David Elena Frank Greta Henry Irene Jonas Karla Louis Maria Nadia Oscar Petra".split()  # noqa: SIM905
+FAMILY = [
+    "Abbott",
+    "Berger",
+    "Castillo",
+    "Dawson",
+    "Eriksen",
+    "Fischer",
+    "Grant",
+    "Hartley",
+    "Ibsen",
+    "Jansen",
+    "Keller",
+    "Lindqvist",
+    "Moreau",
+    "Novak",
+    "Ortega",
+    "Price",
+]
+FIRMS = (
+    "Northgate Bank",
+    "Meridian Shipping Ltd",
+    "Harbour Trust",
+    "Alder & Sons",
+    "Pelican Foods Inc",
+    "City Council of Rostow",
+    "Delta Telecom",
+)
+PLACES = ("Lisbon", "Vienna", "Antwerp", "Geneva", "Oslo", "Trieste", "Marseille", "Porto", "Hamburg", "Riga")
 CLAUSES = (
     "{p} of {f} met {q} in {l} to discuss the renewal of the lease.",
     "The payment of ${n},000 was received by {f} on {d} March 20{y}.",
@@ -48,7 +73,13 @@ def write_documents(folder: Path, count: int, words: int = 330, seed: int = 7) -
         while sum(len(t.split()) for t in text) < words:
             person, other = (f"{chance.choice(GIVEN)} {chance.choice(FAMILY)}" for _ in range(2))
             clause = chance.choice(CLAUSES).format(
-                p=person, q=other, f=chance.choice(FIRMS), l=chance.choice(PLACES), n=chance.randint(2, 900), d=chance.randint(1, 28), y=chance.randint(10, 24)
+                p=person,
+                q=other,
+                f=chance.choice(FIRMS),
+                l=chance.choice(PLACES),
+                n=chance.randint(2, 900),
+                d=chance.randint(1, 28),
+                y=chance.randint(10, 24),
             )
             text.append(clause + ("\n\n" if chance.random() < 0.2 else " "))
         (folder / f"{number:04d}.txt").write_text(f"File note {number}\n\n" + "".join(text))
@@ -58,9 +89,9 @@ def plain_loop(paths: Sequence[Path], home: Path, ready: "multiprocessing.synchr
     """The stage functions in a loop, results dropped."""
     from pipeline.settings import load_settings
     from pipeline.stages.canonical import assemble, category
-    from pipeline.stages.language import language
     from pipeline.stages.chunking import chunk, embedded_text
     from pipeline.stages.joining import join_names
+    from pipeline.stages.language import language
     from pipeline.stages.mentions import merge
     from pipeline.stages.names import blocking_keys
     from pipeline.stages.reading import read_document
@@ -113,7 +144,9 @@ def time_loop(folder: Path, home: Path) -> tuple[float, float]:
 
 def run(home: Path, *words: str) -> dict[str, object]:
     """Run a command of the product; its JSON answer."""
-    done = subprocess.run([*COMMAND, *words], env=os.environ | {"NLP_PIPELINE_HOME": str(home)}, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [*COMMAND, *words], env=os.environ | {"NLP_PIPELINE_HOME": str(home)}, capture_output=True, text=True, check=False
+    )
     if done.returncode:
         sys.exit(f"nlp-pipeline {' '.join(words)} ended with {done.returncode}:\n{done.stderr}")
     return dict(json.loads(done.stdout)) if "--json" in words else {}
@@ -127,7 +160,9 @@ def cpu_by_kind(home: Path) -> dict[str, float]:
             line = " ".join(process.cmdline())
             if str(home) not in line and process.environ().get("NLP_PIPELINE_HOME") != str(home):
                 continue
-            kind = next((k for k in ("valkey", "postgres", "java", "queue_processor", "readers", "celery") if k in line), "other")
+            kind = next(
+                (k for k in ("valkey", "postgres", "java", "queue_processor", "readers", "celery") if k in line), "other"
+            )
             times = process.cpu_times()
             kinds[kind] += times.user + times.system
         except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
@@ -160,7 +195,8 @@ def wait(home: Path, project: str) -> None:
     with psycopg.connect(settings.database, autocommit=True) as db:
         query = (
             "select count(*) filter (where status not in ('completed', 'partial_error', 'error', 'cancelled')),"
-            " count(*) filter (where status = 'error') from documents d join projects p on p.id = d.project_id where p.name = %s"
+            " count(*) filter (where status = 'error')"
+            " from documents d join projects p on p.id = d.project_id where p.name = %s"
         )
         while True:
             waiting, failed = db.execute(query, (project,)).fetchone() or (1, 0)
@@ -187,14 +223,25 @@ def main() -> None:
         run(home, "down")
         loops.append(time_loop(work / "docs", home)[0])
     finally:
-        subprocess.run([*COMMAND, "down"], env=os.environ | {"NLP_PIPELINE_HOME": str(home)}, capture_output=True, check=False)
+        subprocess.run(
+            [*COMMAND, "down"], env=os.environ | {"NLP_PIPELINE_HOME": str(home)}, capture_output=True, check=False
+        )
         shutil.rmtree(work, ignore_errors=True)
     loop = sum(loops) / len(loops)
-    print(f"plain loop, {PROCESSES} processes: {', '.join(f'{x:.1f}' for x in loops)} s, {args.documents / loop * 60:.0f} documents a minute")
+    print(f"plain loop, {PROCESSES} processes: {loop:.1f} s, {args.documents / loop * 60:.0f} documents a minute")
     print(f"chain: {chain:.1f} s, {args.documents / chain * 60:.0f} documents a minute")
     for kind, seconds in sorted(cpu.items(), key=lambda item: -item[1]):
         print(f"  {kind:16} {seconds:7.1f} s of CPU, {seconds / args.documents * 1000:6.1f} ms a document")
-    print(json.dumps({"ratio": round(loop / chain, 3), "documents": args.documents, "loop_seconds": round(loop, 1), "chain_seconds": round(chain, 1)}))
+    print(
+        json.dumps(
+            {
+                "ratio": round(loop / chain, 3),
+                "documents": args.documents,
+                "loop_seconds": round(loop, 1),
+                "chain_seconds": round(chain, 1),
+            }
+        )
+    )
 
 
 if __name__ == "__main__":

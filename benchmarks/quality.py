@@ -2,7 +2,8 @@
 
 usage: python benchmarks/quality.py --corpora DIR [--scorers DIR] [--only NAME …]
 
-Each set goes through ``nlp-pipeline run … --out``, and the scorers read the export. Prints a table; the last line is one JSON object.
+Each set goes through ``nlp-pipeline run … --out``, and the scorers read the export.
+Prints a table; the last line is one JSON object.
 """
 
 import argparse
@@ -16,7 +17,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 COMMAND = [str(Path(sys.executable).with_name("nlp-pipeline"))]
 PLAIN_FORMATS = ("pdf", "docx", "eml", "html", "txt", "md")
@@ -63,14 +64,24 @@ def at(*path: str) -> Callable[[dict[str, Any]], float]:
 
 NAMED = ("score.py", "entities", "--named-only")
 TASKS = (
-    Task("formats", "B/good", ("score_read.py", "formats"), (Figure("formats, plain: passed with text", 0.80, plain_formats),)),
+    Task(
+        "formats", "B/good", ("score_read.py", "formats"), (Figure("formats, plain: passed with text", 0.80, plain_formats),)
+    ),
     Task("receipts", "A/sroie", ("score_read.py", "ocr"), (Figure("A/sroie word F1", 0.79, at("A/sroie", "all", "f1")),)),
-    Task("scans", "A/misc_scans", ("score_read.py", "ocr"), (Figure("A/misc_scans word F1, English", 0.85, at("A/misc_scans", "lang:en", "f1")),)),
+    Task(
+        "scans",
+        "A/misc_scans",
+        ("score_read.py", "ocr"),
+        (Figure("A/misc_scans word F1, English", 0.85, at("A/misc_scans", "lang:en", "f1")),),
+    ),
     Task(
         "speech",
         "C/speech_clips",
         ("score_read.py", "speech"),
-        (Figure("speech WER, English", 0.07, at("en", "wer"), at_most=True), Figure("words in silence", 0, at("silence", "words"), at_most=True)),
+        (
+            Figure("speech WER, English", 0.07, at("en", "wer"), at_most=True),
+            Figure("words in silence", 0, at("silence", "words"), at_most=True),
+        ),
     ),
     Task(
         "redocred",
@@ -79,8 +90,20 @@ TASKS = (
         (Figure("redocred within documents, mean F1", 0.78, at("within_document", "all", "mean_f1")),),
         made=True,
     ),
-    Task("redocred_ner", "E/redocred", ("score.py", "ner"), (Figure("redocred names, overlap F1", 0.65, at("overlap", "f1")),), made=True),
-    Task("wikigold", "D/wikigold", ("score.py", "ner"), (Figure("wikigold names, overlap F1", 0.64, at("overlap", "f1")),), made=True),
+    Task(
+        "redocred_ner",
+        "E/redocred",
+        ("score.py", "ner"),
+        (Figure("redocred names, overlap F1", 0.65, at("overlap", "f1")),),
+        made=True,
+    ),
+    Task(
+        "wikigold",
+        "D/wikigold",
+        ("score.py", "ner"),
+        (Figure("wikigold names, overlap F1", 0.64, at("overlap", "f1")),),
+        made=True,
+    ),
     Task(
         "gum",
         "E/gum",
@@ -137,9 +160,14 @@ def measure(task: Task, args: argparse.Namespace, work: Path) -> Iterator[tuple[
     source, gold, out = args.corpora / task.folder, work / "gold" / task.folder, work / "out" / task.folder
     began = time.monotonic()
     if task.made and not gold.exists():
-        subprocess.run([sys.executable, args.scorers / "make_inputs.py", source, gold], check=True, stdout=subprocess.DEVNULL)
+        subprocess.run(
+            [sys.executable, args.scorers / "make_inputs.py", source, gold], check=True, stdout=subprocess.DEVNULL
+        )
     if not out.exists():
-        ended = command(["run", str(gold / "input" if task.made else source), "--project", project(task), "--out", str(out), "--keep"], work)
+        ended = command(
+            ["run", str(gold / "input" if task.made else source), "--project", project(task), "--out", str(out), "--keep"],
+            work,
+        )
         if ended not in (0, 3):
             sys.exit(f"{task.name}: nlp-pipeline run ended with {ended}; see {work}")
     report = score(task, args, gold, out, work)
@@ -147,7 +175,8 @@ def measure(task: Task, args: argparse.Namespace, work: Path) -> Iterator[tuple[
     for figure in task.figures:
         value = figure.take(report)
         met = value <= figure.floor if figure.at_most else value >= figure.floor
-        print(f"{figure.name:44} {value:7.4f}   floor {figure.floor:<6} {'met' if met else 'NOT MET'}   {time.monotonic() - began:6.0f} s", flush=True)
+        verdict, seconds = "met" if met else "NOT MET", time.monotonic() - began
+        print(f"{figure.name:44} {value:7.4f}   floor {figure.floor:<6} {verdict:8} {seconds:6.0f} s", flush=True)
         yield figure, round(value, 4)
 
 
@@ -164,7 +193,9 @@ def score(task: Task, args: argparse.Namespace, gold: Path, out: Path, work: Pat
         where = ["--gold", gold, "--results", results, "--export", out]
     else:
         where = ["--gold", gold, "--export", out]
-    done = subprocess.run([sys.executable, args.scorers / script, *rest[:1], *where, *rest[1:]], check=True, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, args.scorers / script, *rest[:1], *where, *rest[1:]], check=True, capture_output=True, text=True
+    )
     report: dict[str, Any] = json.loads(done.stdout)
     return report
 
@@ -174,7 +205,7 @@ def project(task: Task) -> str:
     return task.folder.replace("/", "-")
 
 
-def command(words: Sequence[str], work: Path, stdout: Any = None) -> int:
+def command(words: Sequence[str], work: Path, stdout: IO[str] | None = None) -> int:
     """Run the product's command with a home of its own; its output goes to a log."""
     with (work / "run.log").open("a") as log:
         environment = os.environ | {"NLP_PIPELINE_HOME": str(work / "home")}

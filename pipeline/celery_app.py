@@ -6,7 +6,6 @@ Settings are read when Celery first asks for its configuration, not on import.
 from typing import Any
 
 from celery import Celery
-from kombu.entity import Queue
 
 from pipeline.endpoints import located
 from pipeline.queues import WORKER_TYPES, task_routes
@@ -26,7 +25,7 @@ def celery_settings(settings: Settings) -> dict[str, Any]:
         "result_backend": backend.get_secret_value() if backend else broker,
         "imports": ("pipeline.tasks",),
         "task_routes": task_routes(),
-        "task_queues": [Queue(w.name) for w in WORKER_TYPES],
+        "task_queues": {w.name: {"exchange": w.name, "routing_key": w.name} for w in WORKER_TYPES},
         "task_default_queue": "default",
         "task_create_missing_queues": False,
         "task_serializer": "json",

@@ -224,7 +224,8 @@ class DocumentGraph:
 class EntityGraph:
     """Entities that changed because names were linked or parted: all that the graph must say of them.
 
-    ``gone`` are ids that no longer stand for an entity of their own; ``mentions`` and ``relations`` are complete for ``entities``.
+    ``gone`` are ids that no longer stand for an entity of their own; ``mentions`` and ``relations`` are complete for
+    ``entities``.
     """
 
     gone: tuple[str, ...]

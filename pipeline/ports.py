@@ -89,7 +89,10 @@ class SpeechEngine(Protocol):
         """Name, version and options, for fingerprints."""
 
     def transcribe(self, sound: Sound) -> tuple[Page, str]:
-        """One page with a segment for each stretch of speech (text "" for silence), and the language (ISO 639-1, "" unknown)."""
+        """One page with a segment for each stretch of speech, and the language.
+
+        Silence gives the text ""; the language is ISO 639-1, "" if unknown.
+        """
 
 
 class Tokenizer(Protocol):
@@ -151,7 +154,7 @@ class BlobStore(Protocol):
 
 
 class GraphStore(Protocol):
-    """Holds what can be rebuilt from the database at any time. Writes are idempotent; callers write one project at a time."""
+    """Holds what can be rebuilt from the database. Writes are idempotent; callers write one project at a time."""
 
     def prepare(self) -> None:
         """Create the constraints and indexes that are missing."""
@@ -160,14 +163,17 @@ class GraphStore(Protocol):
         """Create the document's node or set its properties."""
 
     def write_document(self, part: DocumentGraph) -> None:
-        """Make the graph hold exactly this part of the document: chunks, their order and mentions; entities and weights are set.
+        """Make the graph hold exactly this part of the document; its entities and weights are set.
 
         Raises:
             ServiceUnavailable: the server is away or a conflict lasted through all retries.
         """
 
     def write_entities(self, change: EntityGraph) -> None:
-        """Remove ``gone``; make mentions and relations of ``entities`` exactly these (chunks not in the graph are passed over)."""
+        """Remove ``gone``; make mentions and relations of ``entities`` exactly these.
+
+        Chunks that are not in the graph are passed over.
+        """
 
     def delete_document(self, document_id: DocumentId) -> None:
         """Remove the document's node and chunks with their mentions; entities stay (see ``write_entities``)."""
@@ -211,7 +217,13 @@ class DocumentStore(Protocol):
         """Where the document's file lies."""
 
     def save_pages(
-        self, lease: Lease, info: DocumentInfo, text: str, pages: Sequence[Page], spans: Sequence[PageSpan], children: Sequence[Submission]
+        self,
+        lease: Lease,
+        info: DocumentInfo,
+        text: str,
+        pages: Sequence[Page],
+        spans: Sequence[PageSpan],
+        children: Sequence[Submission],
     ) -> None:
         """Commit ``process_ocr``: the canonical text, its pages, and attachments as documents of their own."""
 
@@ -237,15 +249,20 @@ class DocumentStore(Protocol):
         """Names of the document's project that are among ``keys`` or share a blocking key."""
 
     def save_resolution(
-        self, lease: Lease, arrival: int, clusters: Sequence[tuple[str, Sequence[int]]], names: Sequence[NewName], links: Sequence[NameLink]
+        self,
+        lease: Lease,
+        arrival: int,
+        clusters: Sequence[tuple[str, Sequence[int]]],
+        names: Sequence[NewName],
+        links: Sequence[NameLink],
     ) -> bool:
-        """Commit ``resolve_entities``: clusters as (key, numbers of mentions). False: names have arrived since, compare again."""
+        """Commit ``resolve_entities``: clusters as (key, numbers of mentions). False: names have arrived, compare again."""
 
     def save_relations(self, lease: Lease, relations: Sequence[Evidence]) -> None:
         """Replace the document's evidence; keeps the lease."""
 
     def graph_writing(self, document_id: DocumentId) -> AbstractContextManager[GraphWork]:
-        """The right to write the project's part of the graph, alone: what the document and changed entities look like now."""
+        """The right to write the project's part of the graph, alone: what document and changed entities look like now."""
 
     def finish_graph(self, lease: Lease) -> None:
         """Commit ``build_relationships``: the document has reached its end."""

@@ -89,7 +89,9 @@ def listen(conninfo: str, processor: QueueProcessor) -> None:
     """Wake the processor at each notice of the database, until it stops; polling goes on while the connection is away."""
     while not processor.stopping:
         try:
-            with psycopg.connect(conninfo, autocommit=True, connect_timeout=10, application_name="nlp-pipeline listen") as db:
+            with psycopg.connect(
+                conninfo, autocommit=True, connect_timeout=10, application_name="nlp-pipeline listen"
+            ) as db:
                 for channel in CHANNELS:
                     db.execute(psycopg.sql.SQL("listen {}").format(psycopg.sql.Identifier(channel)))
                 processor.wake()

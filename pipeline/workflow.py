@@ -1,7 +1,7 @@
 """A document's way, in order. Read this first.
 
-Each step is a task that takes the document's id, asks the database for a lease, and commits its results with the lease's end.
-Only ids travel, so going on in the middle is a slice of the tuple.
+Each step is a task that takes the document's id, asks the database for a lease, and commits its results with the
+lease's end. Only ids travel, so going on in the middle is a slice of the tuple.
 """
 
 from celery import chain

@@ -13,7 +13,7 @@ from pipeline.errors import Misconfigured
 from pipeline.home import Home
 from pipeline.settings import Settings, load_settings
 from pipeline.stores.migrations import migrate
-from pipeline.stores.postgres import Database
+from pipeline.stores.database import Database
 from pipeline.stores.reports import Reports
 from pipeline.supervisor import Supervisor
 

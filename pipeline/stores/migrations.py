@@ -39,7 +39,9 @@ def migrate(conninfo: str, only: int | None = None) -> list[str]:
     except psycopg.OperationalError as fault:
         raise ServiceUnavailable(f"The database cannot be reached: {_first_line(fault)}") from fault
     except (psycopg.errors.FeatureNotSupported, psycopg.errors.InsufficientPrivilege, psycopg.errors.UndefinedFile) as fault:
-        raise Misconfigured(f"The database cannot be set up (pgvector and the right to create tables are needed): {_first_line(fault)}") from fault
+        raise Misconfigured(
+            f"The database cannot be set up (pgvector and the right to create tables are needed): {_first_line(fault)}"
+        ) from fault
 
 
 def _apply(db: psycopg.Connection[tuple[str]], name: str, text: str) -> bool:

@@ -9,9 +9,8 @@ import numpy as np
 import psycopg
 from numpy.typing import NDArray
 from psycopg.types.json import Jsonb
-from psycopg_pool import ConnectionPool, PoolTimeout
 
-from pipeline.errors import BadDocument, LeaseLost, ServiceUnavailable
+from pipeline.errors import BadDocument
 from pipeline.model import (
     Candidates,
     Chunk,
@@ -43,96 +42,9 @@ from pipeline.model import (
     Verdict,
 )
 from pipeline.status import Step
-from pipeline.stores.statements import load_statements
+from pipeline.stores.database import SQL, Database, Rows
 
-LEASE_LOST = "NL001"
 NAMES_ARRIVED = "NL003"
-CONFLICTS = ("40001", "40P01", "23503", "23505")  # another transaction was in the way: try again
-DATABASE_AWAY = ("57", "53", "08")  # classes: operator intervention, insufficient resources, connection
-
-SQL = load_statements("sql/queries.sql")
-Rows = list[tuple[Any, ...]]
-
-
-class Database:
-    """A pool of connections that is opened on first use and translates the driver's errors.
-
-    Args:
-        conninfo: PostgreSQL URL.
-        most: connections at one time.
-        patience: seconds to wait for a connection.
-    """
-
-    def __init__(self, conninfo: str, most: int = 4, patience: float = 15.0) -> None:
-        self._pool = ConnectionPool(
-            conninfo,
-            min_size=1,
-            max_size=most,
-            timeout=patience,
-            open=False,
-            check=None,
-            num_workers=1,
-            kwargs={"autocommit": True, "connect_timeout": 10, "application_name": "nlp-pipeline"},
-        )
-
-    @contextmanager
-    def connection(self) -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
-        """A connection, in autocommit.
-
-        Raises:
-            ServiceUnavailable: the database is away, starting, stopping or full.
-            LeaseLost: the lease is no longer ours.
-        """
-        try:
-            self._pool.open()
-            with self._pool.connection() as connection:
-                yield connection
-        except PoolTimeout as fault:
-            raise ServiceUnavailable("The database does not answer.") from fault
-        except psycopg.Error as fault:
-            raise _translated(fault) from fault
-
-    def rows(self, statement: str, **values: object) -> Rows:
-        """Run a named statement and fetch all rows. A connection that went stale while idle is replaced once."""
-        try:
-            return self._rows(statement, values)
-        except ConnectionGone:
-            return self._rows(statement, values)
-
-    def _rows(self, statement: str, values: dict[str, object]) -> Rows:
-        with self.connection() as connection:
-            return connection.execute(SQL[statement].encode(), values).fetchall()
-
-    def value(self, statement: str, **values: object) -> Any:
-        """The first column of the first row; None without rows."""
-        rows = self.rows(statement, **values)
-        return rows[0][0] if rows else None
-
-    def run(self, statement: str, **values: object) -> None:
-        """Run a named statement without a result."""
-        with self.connection() as connection:
-            connection.execute(SQL[statement].encode(), values)
-
-    def close(self) -> None:
-        """Close all connections."""
-        self._pool.close()
-
-
-class ConnectionGone(ServiceUnavailable):
-    """The connection broke: the server restarted, or it was idle for too long."""
-
-
-def _translated(fault: psycopg.Error) -> Exception:
-    state = fault.sqlstate or ""
-    if state == LEASE_LOST:
-        return LeaseLost(fault.diag.message_primary or "The lease was lost.")
-    if state in CONFLICTS:
-        return ServiceUnavailable("Another worker was in the way.", "conflict")
-    if state[:2] in DATABASE_AWAY:
-        return ConnectionGone(f"The database is not available: {fault.diag.message_primary}")
-    if isinstance(fault, psycopg.OperationalError | psycopg.InterfaceError) and not state:
-        return ConnectionGone("The connection to the database was lost.")
-    return fault
 
 
 class PostgresStore:
@@ -165,7 +77,13 @@ class PostgresStore:
     def begin(self, document_id: DocumentId, step: Step, engine: str, worker: str) -> tuple[Verdict, Lease]:
         """See ``ports.DocumentStore``."""
         rows = self._db.rows(
-            "begin", document=document_id, step=step, engine=engine, worker=worker, lease=self._lease, most_crashes=self._most_crashes
+            "begin",
+            document=document_id,
+            step=step,
+            engine=engine,
+            worker=worker,
+            lease=self._lease,
+            most_crashes=self._most_crashes,
         )
         verdict, token = rows[0]
         return Verdict(verdict), Lease(document_id, step, token)
@@ -197,7 +115,13 @@ class PostgresStore:
         return StoredFile(*self._row("file", document_id))
 
     def save_pages(
-        self, lease: Lease, info: DocumentInfo, text: str, pages: Sequence[Page], spans: Sequence[PageSpan], children: Sequence[Submission]
+        self,
+        lease: Lease,
+        info: DocumentInfo,
+        text: str,
+        pages: Sequence[Page],
+        spans: Sequence[PageSpan],
+        children: Sequence[Submission],
     ) -> None:
         """See ``ports.DocumentStore``."""
         self._db.run(
@@ -246,7 +170,12 @@ class PostgresStore:
         return Candidates(found["arrival"], tuple(found["keys"]))
 
     def save_resolution(
-        self, lease: Lease, arrival: int, clusters: Sequence[tuple[str, Sequence[int]]], names: Sequence[NewName], links: Sequence[NameLink]
+        self,
+        lease: Lease,
+        arrival: int,
+        clusters: Sequence[tuple[str, Sequence[int]]],
+        names: Sequence[NewName],
+        links: Sequence[NameLink],
     ) -> bool:
         """See ``ports.DocumentStore``."""
         try:
@@ -354,5 +283,8 @@ def _page_row(page: Page, span: PageSpan) -> dict[str, object]:
         "width": round(page.width, 2),
         "height": round(page.height, 2),
         "words": [[w.start, w.end, *(round(x, 5) for x in w.box), round(w.confidence, 3)] for w in page.words],
-        "segments": [[s.start, s.end, round(s.begin_seconds, 3), round(s.end_seconds, 3), round(s.confidence, 3)] for s in page.segments],
+        "segments": [
+            [s.start, s.end, round(s.begin_seconds, 3), round(s.end_seconds, 3), round(s.confidence, 3)]
+            for s in page.segments
+        ],
     }

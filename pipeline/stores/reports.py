@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 from pipeline.errors import Misconfigured
 from pipeline.model import DocumentId, EntityType, GraphEntity
 from pipeline.status import Status, Step
-from pipeline.stores.postgres import Database, Rows, vector_text
+from pipeline.stores.database import Database, Rows
+from pipeline.stores.postgres import vector_text
 from pipeline.stores.statements import load_statements
 
 SQL = load_statements("sql/reports.sql")
 MARK_START, MARK_END = "\ue000", "\ue001"
-"""Stand before and after a matching word in ``Passage.excerpt``."""
+"""Stand before and after a matching word in ``Passage.marked``."""
 ROWS_AT_ONCE = 50
 
 
@@ -100,7 +101,7 @@ class Passage(NamedTuple):
     score: float
     heading: str
     text: str
-    excerpt: str
+    marked: str
     page: int | None
     seconds: float | None
 
@@ -195,7 +196,7 @@ class Reports:
         return [Hit(*row) for row in self._rows("search", **_question(question, vector, limit))]
 
     def passages(self, question: str, vector: NDArray[np.float32], limit: int) -> list[Passage]:
-        """The same with page or time, and an excerpt with the matching words marked."""
+        """The same with page or time, and the text with the matching words marked."""
         return [Passage(*row) for row in self._rows("passages", **_question(question, vector, limit))]
 
     def find_entities(self, name: str, keys: Sequence[str], limit: int = 10) -> list[GraphEntity]:

@@ -2,8 +2,8 @@
 
 from pipeline.errors import ServiceUnavailable
 from pipeline.model import Engine, Lease, Mention
-from pipeline.stages.joining import join_names
 from pipeline.stages import mentions
+from pipeline.stages.joining import join_names
 from pipeline.stages.names import blocking_keys
 from pipeline.stages.resolution import resolve_document
 from pipeline.status import Step
@@ -14,7 +14,10 @@ RESOLUTION = "1"  # raise it when the same mentions would give other entities
 ROUNDS = 20  # how often names may arrive while a document's names are compared
 
 
-@stage_task(Step.EXTRACT_ENTITIES, lambda use: (Engine("mentions", mentions.VERSION), use.mention_finder.engine, use.pattern_finder.engine))
+@stage_task(
+    Step.EXTRACT_ENTITIES,
+    lambda use: (Engine("mentions", mentions.VERSION), use.mention_finder.engine, use.pattern_finder.engine),
+)
 def extract_entities(lease: Lease) -> None:
     """Find the names in the text."""
     use = services()

@@ -16,8 +16,6 @@ def process_ocr(lease: Lease) -> None:
     file = use.documents.file(lease.document_id)
     children = Attachments(use.blobs, file, use.settings.max_attachment_depth)
     with use.blobs.local(file.storage_key) as path:
-        document = read_document(
-            use.reader.read(path, file.file_name), lambda: use.ocr, lambda: use.speech, children.keep
-        )
+        document = read_document(use.reader.read(path, file.file_name), lambda: use.ocr, lambda: use.speech, children.keep)
     text, spans = assemble(document.pages)
     use.documents.save_pages(lease, document.info, text, document.pages, spans, children.kept)

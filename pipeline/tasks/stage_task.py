@@ -41,9 +41,7 @@ def stage_task(step: Step, made_by: MadeBy) -> Callable[[Callable[[Lease], None]
     return decorate
 
 
-def _perform(
-    task: Task, step: Step, made_by: MadeBy, body: Callable[[Lease], None], document_id: DocumentId
-) -> None:
+def _perform(task: Task, step: Step, made_by: MadeBy, body: Callable[[Lease], None], document_id: DocumentId) -> None:
     use = services()
     try:
         engine = " + ".join("/".join(engine) for engine in made_by(use))
@@ -101,10 +99,10 @@ def _explain(use: Services, fault: Exception) -> tuple[str, str, int]:
 
 
 def _wait(use: Services, tries: int, fault: Exception) -> float:
-    """Seconds before the next try: as the service says, else exponential with full jitter (1, 2, 4 … up to the longest wait)."""
+    """Seconds before the next try: as the service says, else 1, 2, 4 … up to the longest wait, with jitter."""
     if isinstance(fault, Throttled):
         return fault.retry_after
     if isinstance(fault, NotReady):
         return fault.check_again_in
     longest = use.settings.retry_longest_wait.total_seconds()
-    return min(longest, 2.0 ** min(tries, 16)) * random.uniform(0.5, 1.0)  # noqa: S311
+    return min(longest, 2.0 ** min(tries, 16)) * random.uniform(0.5, 1.0)

@@ -9,7 +9,9 @@ from pipeline.tasks.stage_task import stage_task
 from pipeline.wiring import Services, services
 
 
-@stage_task(Step.CREATE_DOCUMENT_NODE, lambda _: (Engine("language", language.VERSION), Engine("category", canonical.VERSION)))
+@stage_task(
+    Step.CREATE_DOCUMENT_NODE, lambda _: (Engine("language", language.VERSION), Engine("category", canonical.VERSION))
+)
 def create_document_node(lease: Lease) -> None:
     """Tell language and category, and put the document's node into the graph."""
     use = services()

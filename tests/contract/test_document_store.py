@@ -29,8 +29,9 @@ from pipeline.model import (
     Word,
 )
 from pipeline.status import MOVES, Status, Step
+from pipeline.stores.database import Database
 from pipeline.stores.migrations import migrate, migrations
-from pipeline.stores.postgres import Database, PostgresStore
+from pipeline.stores.postgres import PostgresStore
 
 TEXT = "Ada Lovelace wrote to Charles Babbage. Mr. Babbage answered."
 NOW = timedelta(0)
@@ -69,7 +70,9 @@ def begin(store: PostgresStore, document: DocumentId, step: Step, engine: str = 
 def read(store: PostgresStore, document: DocumentId, text: str = TEXT) -> None:
     page = Page(1, text, words=(Word(0, 3, Box(0.1, 0.1, 0.2, 0.2), 0.9),))
     span = PageSpan(1, 0, len(text), Source.TEXT, 1.0)
-    store.save_pages(begin(store, document, Step.PROCESS_OCR), DocumentInfo("text/plain", {"title": "t"}), text, [page], [span], [])
+    store.save_pages(
+        begin(store, document, Step.PROCESS_OCR), DocumentInfo("text/plain", {"title": "t"}), text, [page], [span], []
+    )
 
 
 def chunked(store: PostgresStore, document: DocumentId, text: str = TEXT) -> None:
@@ -101,7 +104,8 @@ def test_permitted_moves_are_the_same_in_code_and_database(db: psycopg.Connectio
     assert set(rows) == {(old.value, new.value) for old, news in MOVES.items() for new in news}
     for name, enum in (("document_status", Status), ("pipeline_step", Step), ("entity_type", EntityType)):
         labels = db.execute(
-            "select enumlabel from pg_enum join pg_type t on t.oid = enumtypid where typname = %s order by enumsortorder", (name,)
+            "select enumlabel from pg_enum join pg_type t on t.oid = enumtypid where typname = %s order by enumsortorder",
+            (name,),
         )
         assert [row[0] for row in labels] == [member.value for member in enum]
 
@@ -115,15 +119,19 @@ def test_the_database_refuses_an_illegal_move(db: psycopg.Connection[tuple[str]]
 def test_migrating_in_steps_gives_the_same_schema_as_at_once(database_url: str, db: psycopg.Connection[tuple[str]]) -> None:
     def catalogue(connection: psycopg.Connection[tuple[str]]) -> list[tuple[str]]:
         return connection.execute(
-            "select table_name || '.' || column_name || ':' || data_type || coalesce(column_default, '') from information_schema.columns"
+            "select table_name || '.' || column_name || ':' || data_type || coalesce(column_default, '')"
+            " from information_schema.columns"
             " where table_schema = 'public' union select pg_get_functiondef(p.oid) from pg_proc p"
-            " join pg_language l on l.oid = p.prolang where pronamespace = 'public'::regnamespace and lanname in ('sql', 'plpgsql')"
+            " join pg_language l on l.oid = p.prolang"
+            " where pronamespace = 'public'::regnamespace and lanname in ('sql', 'plpgsql')"
             " union select indexdef from pg_indexes where schemaname = 'public' order by 1"
         ).fetchall()
 
     at_once = catalogue(db)
     db.execute("drop schema public cascade; create schema public")
-    assert [name for n in range(len(migrations())) for name in migrate(database_url, n + 1)] == [name for name, _ in migrations()]
+    assert [name for n in range(len(migrations())) for name in migrate(database_url, n + 1)] == [
+        name for name, _ in migrations()
+    ]
     with psycopg.connect(database_url) as fresh:
         assert catalogue(fresh) == at_once
     assert migrate(database_url) == []
@@ -139,7 +147,9 @@ def test_a_document_goes_through_all_steps_once(db: psycopg.Connection[tuple[obj
     assert store.claim(10, 10) == []
 
 
-def test_a_commit_with_an_old_token_is_refused_and_writes_nothing(db: psycopg.Connection[tuple[int]], store: PostgresStore) -> None:
+def test_a_commit_with_an_old_token_is_refused_and_writes_nothing(
+    db: psycopg.Connection[tuple[int]], store: PostgresStore
+) -> None:
     document = claimed(store)
     old = begin(store, document, Step.PROCESS_OCR)
     store.release(old)
@@ -199,7 +209,9 @@ def test_submitting_again_does_nothing_until_the_content_changes(store: Postgres
     assert store.file(document).storage_key == "k2"
 
 
-def test_a_bad_document_ends_at_once_and_a_passing_fault_is_tried_again(db: psycopg.Connection[tuple[object, ...]], store: PostgresStore) -> None:
+def test_a_bad_document_ends_at_once_and_a_passing_fault_is_tried_again(
+    db: psycopg.Connection[tuple[object, ...]], store: PostgresStore
+) -> None:
     bad, unlucky = claimed(store, "bad.pdf"), claimed(store, "unlucky.pdf")
     assert not store.fail(begin(store, bad, Step.PROCESS_OCR), "encrypted", "It is encrypted.", None, 5)
     for _ in range(2):
@@ -207,7 +219,10 @@ def test_a_bad_document_ends_at_once_and_a_passing_fault_is_tried_again(db: psyc
     assert db.execute("select waiting_for from documents where id = %s", (unlucky,)).fetchone() == ("S3 is away.",)
     assert not store.fail(begin(store, unlucky, Step.PROCESS_OCR), "service_unavailable", "S3 is away.", NOW, 2)
     rows = db.execute("select file_name, status::text, step::text, error_code from documents order by file_name").fetchall()
-    assert rows == [("bad.pdf", "error", "process_ocr", "encrypted"), ("unlucky.pdf", "error", "process_ocr", "service_unavailable")]
+    assert rows == [
+        ("bad.pdf", "error", "process_ocr", "encrypted"),
+        ("unlucky.pdf", "error", "process_ocr", "service_unavailable"),
+    ]
     assert store.begin(bad, Step.PROCESS_OCR, "e", "w")[0] is Verdict.GONE
     known = [Submission(name, name, f"matter/{name}", 10, name) for name in ("bad.pdf", "unlucky.pdf")]
     assert [s.outcome for s in store.submit("matter", known)] == ["known", "retried"]
@@ -294,7 +309,9 @@ def test_what_the_graph_is_told(store: PostgresStore) -> None:
     assert [(r.weight, r.documents) for r in part.relations] == [(2, 2)]
 
 
-def test_names_that_nothing_mentions_any_more_are_dropped(db: psycopg.Connection[tuple[object, ...]], store: PostgresStore) -> None:
+def test_names_that_nothing_mentions_any_more_are_dropped(
+    db: psycopg.Connection[tuple[object, ...]], store: PostgresStore
+) -> None:
     document = claimed(store)
     finished(store, document)
     db.execute("select restart_document(%s, 'process_ocr')", (document,))

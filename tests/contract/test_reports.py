@@ -11,8 +11,9 @@ from pipeline.errors import Misconfigured
 from pipeline.model import DocumentId, EntityType, GraphEntity
 from pipeline.stages.names import normalize
 from pipeline.status import Status, Step
+from pipeline.stores.database import Database
 from pipeline.stores.migrations import migrate
-from pipeline.stores.postgres import Database, PostgresStore
+from pipeline.stores.postgres import PostgresStore
 from pipeline.stores.reports import MARK_END, MARK_START, Reports, StateCount
 from tests.matter import LETTER, NOTE, PROJECT, TALK, Matter, axis, fill
 
@@ -119,7 +120,7 @@ def test_a_passage_has_its_page_and_its_matching_words(reports: Reports) -> None
     first = reports.passages("who paid for it?", axis(1), 5)[0]
     assert (first.source_path, first.page, first.seconds) == ("in/letter.txt", 2, None)
     assert LETTER[first.start : first.end] == first.text
-    assert f"{MARK_START}paid{MARK_END}" in first.excerpt
+    assert f"{MARK_START}paid{MARK_END}" in first.marked
 
 
 def test_a_passage_of_a_recording_has_its_time(reports: Reports) -> None:

@@ -7,12 +7,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import psycopg
 import pytest
 from neo4j import Driver
+from pydantic import SecretStr
 
 from pipeline.endpoints import Endpoints
 from pipeline.model import Submission
@@ -20,6 +21,7 @@ from pipeline.settings import Settings, load_settings
 from pipeline.status import Step
 from pipeline.wiring import Services
 
+CELERY = ("celery", "-A", "pipeline.celery_app")
 QUEUES = "graph,entity,text,ocr,default"
 TEXT = "Ada Lovelace wrote to Charles Babbage in London. Mr. Babbage thanked Miss Lovelace and left London for Turin."
 DEADLINE = 120
@@ -28,9 +30,7 @@ DEADLINE = 120
 @pytest.fixture
 def settings(endpoints: Endpoints, database_url: str, broker_url: str, graph: Driver, tmp_path: Path) -> Settings:
     located = endpoints.fill(load_settings(_env_file=None, nlp_pipeline_home=tmp_path / "home"))
-    return located.model_copy(
-        update={"database_url": type(located.celery_broker_url)(database_url), "celery_broker_url": type(located.celery_broker_url)(broker_url)}  # type: ignore[misc]
-    )
+    return located.model_copy(update={"database_url": SecretStr(database_url), "celery_broker_url": SecretStr(broker_url)})
 
 
 @pytest.fixture
@@ -60,7 +60,9 @@ def environment(settings: Settings, endpoints: Endpoints, tmp_path: Path) -> dic
 @contextmanager
 def process(environment: dict[str, str], log: Path, *words: str) -> Iterator[subprocess.Popen[bytes]]:
     with log.open("wb") as file:
-        running = subprocess.Popen([sys.executable, "-m", *words], env=environment, stdout=file, stderr=file, start_new_session=True)
+        running = subprocess.Popen(
+            [sys.executable, "-m", *words], env=environment, stdout=file, stderr=file, start_new_session=True
+        )
     try:
         yield running
     finally:
@@ -72,12 +74,25 @@ def process(environment: dict[str, str], log: Path, *words: str) -> Iterator[sub
             running.wait()
 
 
-def worker(environment: dict[str, str], log: Path, *options: str) -> "contextmanager[subprocess.Popen[bytes]]":
-    words = ("celery", "-A", "pipeline.celery_app", "worker", "-Q", QUEUES, "-c", "1", "-n", f"{log.stem}@test", "--loglevel", "INFO")
+def worker(environment: dict[str, str], log: Path, *options: str) -> AbstractContextManager[subprocess.Popen[bytes]]:
+    words = (
+        "celery",
+        "-A",
+        "pipeline.celery_app",
+        "worker",
+        "-Q",
+        QUEUES,
+        "-c",
+        "1",
+        "-n",
+        f"{log.stem}@test",
+        "--loglevel",
+        "INFO",
+    )
     return process(environment, log, *words, *options)
 
 
-def processor(environment: dict[str, str], log: Path) -> "contextmanager[subprocess.Popen[bytes]]":
+def processor(environment: dict[str, str], log: Path) -> AbstractContextManager[subprocess.Popen[bytes]]:
     return process(environment, log, "pipeline.queue_processor")
 
 
@@ -95,7 +110,9 @@ def submit(use: Services, folder: Path, **files: bytes) -> None:
         use.documents.submit("matter", [Submission(name, name, f"matter/{number:064d}", len(content), name)])
 
 
-def until(db: psycopg.Connection[tuple[object, ...]], query: str, holds: Callable[[list[tuple[object, ...]]], bool]) -> list[tuple[object, ...]]:
+def until(
+    db: psycopg.Connection[tuple[object, ...]], query: str, holds: Callable[[list[tuple[object, ...]]], bool]
+) -> list[tuple[object, ...]]:
     end = time.monotonic() + DEADLINE
     while True:
         rows = db.execute(query.encode()).fetchall()
@@ -134,7 +151,9 @@ def test_documents_go_all_the_way_and_bad_ones_end_in_a_clear_error(
     assert counts["MENTIONS"] > 0
 
 
-def test_a_worker_that_is_killed_costs_nothing(use: Services, settings: Settings, environment: dict[str, str], tmp_path: Path) -> None:
+def test_a_worker_that_is_killed_costs_nothing(
+    use: Services, settings: Settings, environment: dict[str, str], tmp_path: Path
+) -> None:
     submit(use, tmp_path, **{f"{n}.txt": f"{TEXT} Number {n}.".encode() * 20 for n in range(12)})
     with psycopg.connect(settings.database, autocommit=True) as db, processor(environment, tmp_path / "processor.log"):
         with worker(environment, tmp_path / "first.log") as victim:
@@ -144,14 +163,16 @@ def test_a_worker_that_is_killed_costs_nothing(use: Services, settings: Settings
         with worker(environment, tmp_path / "second.log"):
             rows = until(db, ENDED, all_ended)
         assert {row[1] for row in rows} == {"completed"}
-        done = db.execute("select document_id, step, count(*) from document_processing_history where outcome = 'done' group by 1, 2").fetchall()
+        done = db.execute(
+            "select document_id, step, count(*) from document_processing_history where outcome = 'done' group by 1, 2"
+        ).fetchall()
         assert len(done) == 12 * len(Step)
         assert {row[2] for row in done} == {1}
 
 
 def test_celery_shows_the_tasks_by_the_names_that_users_know(environment: dict[str, str], tmp_path: Path) -> None:
     log = tmp_path / "w.log"
-    with process(environment, log, "celery", "-A", "pipeline.celery_app", "worker", "-Q", "ocr", "-c", "1", "-n", "ocr1@test"):
+    with process(environment, log, *CELERY, "worker", "-Q", "ocr", "-c", "1", "-n", "ocr1@test"):
         inspect = [sys.executable, "-m", "celery", "-A", "pipeline.celery_app", "inspect", "--json", "--timeout", "3"]
         end = time.monotonic() + DEADLINE
         while True:

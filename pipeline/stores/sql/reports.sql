@@ -66,7 +66,7 @@ join chunks c on c.id = f.chunk_id
 join documents d on d.id = c.document_id
 order by f.score desc, f.chunk_id;
 
--- The same, with where it stands; in the excerpt, the words that match stand between U+E000 and U+E001.
+-- The same, with where it stands, and the text once more with U+E000 and U+E001 around each matching word.
 -- name: passages
 with found as (
     select * from search_chunks(%(project)s, %(question)s, %(embedding)s, %(limit)s)
@@ -75,8 +75,7 @@ with found as (
     from unnest(tsvector_to_array(to_tsvector('english', %(question)s))) l
 )
 select d.source_path, c.start_offset, c.end_offset, f.score, c.heading, c.text,
-       ts_headline('english', c.text, q.terms, format(
-           'StartSel=%%s, StopSel=%%s, MaxFragments=2, MinWords=25, MaxWords=50, FragmentDelimiter=" … "', chr(57344), chr(57345))),
+       ts_headline('english', c.text, q.terms, format('StartSel=%%s, StopSel=%%s, HighlightAll=true', chr(57344), chr(57345))),
        p.number, s.seconds
 from found f
 cross join query q
