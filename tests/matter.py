@@ -1,4 +1,4 @@
-"""A small matter in the database, as the steps would leave it: a letter, a mail with an attachment, a talk, a broken file."""
+"""A small matter in the database, as the steps would leave it: a letter, a mail with attachment, a talk, a broken file."""
 
 import re
 from typing import NamedTuple

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator
 from contextlib import closing
-from itertools import islice
+from itertools import accumulate, islice
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from pipeline.stores.reports import MARK_END, MARK_START, Passage, Reports
 from pipeline.wiring import Services
 
 AT_ONCE = 32
+WORDS_SHOWN = 60
 
 
 @click.command()
@@ -58,10 +59,22 @@ def answers(questions: list[tuple[Any, str]], embedder: Embedder, reports: Repor
             yield {"query_id": query_id, "results": results}
 
 
-def highlighted(excerpt: str, style: str = "bold yellow") -> Text:
-    """The excerpt on one line, with the marked words in a style of their own."""
+def excerpt(marked: str, most: int = WORDS_SHOWN) -> str:
+    """Of a marked text the stretch of at most so many words that holds the most marked ones, on one line."""
+    words = marked.split()
+    if len(words) <= most:
+        return " ".join(words)
+    # Before each word: how many marked ones there are.
+    before = list(accumulate((MARK_START in word for word in words), initial=0))
+    start = max(range(len(words) - most + 1), key=lambda n: before[n + most] - before[n])
+    shown = words[start : start + most]
+    return " ".join(["…"] * (start > 0) + shown + ["…"] * (start + most < len(words)))
+
+
+def highlighted(marked: str, style: str = "bold yellow") -> Text:
+    """A text on one line, with the marked words in a style of their own."""
     text = Text()
-    for number, part in enumerate(" ".join(excerpt.split()).split(MARK_START)):
+    for number, part in enumerate(" ".join(marked.split()).split(MARK_START)):
         match, _, rest = part.partition(MARK_END) if number else ("", "", part)
         text.append(plain(match), style).append(plain(rest))
     return text
@@ -83,13 +96,13 @@ def _print(passages: list[Passage]) -> None:
         out.print(
             Text.assemble(f"{rank:>2}. ", (plain(passage.source_path), "bold"), f"  {place(passage)}", (heading, "dim"))
         )
-        out.print(Padding(highlighted(passage.excerpt), (0, 0, 0, 4), expand=False))
+        out.print(Padding(highlighted(excerpt(passage.marked)), (0, 0, 0, 4), expand=False))
 
 
 def _print_json(passages: list[Passage]) -> None:
     for passage in passages:
         row = passage._asdict()
-        row["excerpt"] = passage.excerpt.replace(MARK_START, "").replace(MARK_END, "")
+        del row["marked"]
         click.echo(json.dumps(row, ensure_ascii=False))
 
 

@@ -19,7 +19,8 @@ from pipeline.endpoints import Endpoints
 from pipeline.errors import ServiceUnavailable
 from pipeline.home import Home
 from pipeline.status import Step
-from pipeline.stores.postgres import Database, PostgresStore
+from pipeline.stores.database import Database
+from pipeline.stores.postgres import PostgresStore
 from pipeline.stores.reports import Reports, Snapshot
 from tests.matter import LETTER, PROJECT, Matter, fill
 
@@ -228,5 +229,5 @@ def test_sigterm_stops_a_watch_cleanly() -> None:
         assert process.stderr
         process.stdout.read(1)
         process.send_signal(signal.SIGTERM)
-        assert process.stderr.read() == b"Stopped.\n"
+        assert process.stderr.read().strip() == b"Stopped."
         assert process.wait() == 130

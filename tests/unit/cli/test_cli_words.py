@@ -2,7 +2,7 @@ import pytest
 
 from pipeline.cli.following import counted
 from pipeline.cli.output import clock, count, duration, flat, plain
-from pipeline.cli.search import highlighted, place
+from pipeline.cli.search import excerpt, highlighted, place
 from pipeline.cli.worker import worker_commands
 from pipeline.model import DocumentId
 from pipeline.queues import WORKER_TYPES
@@ -46,6 +46,17 @@ def test_matching_words_stand_out_and_nothing_else() -> None:
     text = highlighted(f"was {MARK_START}paid{MARK_END}\nby \x1b[0m {MARK_START}them{MARK_END}", "bold")
     assert text.plain == "was paid by \\x1b[0m them"
     assert [text.plain[s.start : s.end] for s in text.spans if s.style == "bold"] == ["paid", "them"]
+
+
+def test_an_excerpt_is_where_most_words_match() -> None:
+    def mark(word: str) -> str:
+        return f"{MARK_START}{word}{MARK_END}"
+
+    words = [str(n) for n in range(100)]
+    assert excerpt(" ".join(words), 3) == "0 1 2 …"
+    words[10], words[50], words[52], words[99] = map(mark, ("a", "b", "c", "d"))
+    assert excerpt("\n".join(words), 3) == f"… {mark('b')} 51 {mark('c')} …"
+    assert excerpt("one\ntwo", 2) == "one two"
 
 
 def test_where_a_passage_stands() -> None:
