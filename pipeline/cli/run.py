@@ -20,8 +20,8 @@ from pipeline.cli.session import DATABASE_ALONE, Servers, project_option
 from pipeline.cli.submit import print_intake
 from pipeline.cli.summary import Summary, print_summary, summarize
 from pipeline.settings import MEGABYTE, Settings, load_settings
-from pipeline.stores.migrations import migrate
 from pipeline.stores.database import Database
+from pipeline.stores.migrations import migrate
 from pipeline.stores.reports import Reports
 from pipeline.wiring import Services
 

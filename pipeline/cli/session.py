@@ -12,8 +12,8 @@ from pipeline.endpoints import embedded
 from pipeline.errors import Misconfigured
 from pipeline.home import Home
 from pipeline.settings import Settings, load_settings
-from pipeline.stores.migrations import migrate
 from pipeline.stores.database import Database
+from pipeline.stores.migrations import migrate
 from pipeline.stores.reports import Reports
 from pipeline.supervisor import Supervisor
 
