@@ -58,12 +58,15 @@ def read_upright(read: Callable[[int], Page], grey: Image.Image, orientation: Or
     page = read(0)
     if page.confidence >= sure or not page.words:
         return page
-    turn = orientation.turn(grey)
-    if turn is not None:
-        turns: tuple[int, ...] = (turn,) if turn else ()
-    else:
-        turns = TURNS if len(page.words) <= FEW_WORDS else ()
-    return max([page, *map(read, turns)], key=characters_trusted)
+    seen = orientation.turn(grey)
+    best = page
+    for turn in sorted(TURNS, key=lambda turn: turn != seen):
+        # With much text the detector is right; with little it is only the first guess.
+        if turn == seen or (seen != 0 and len(page.words) <= FEW_WORDS):
+            best = max(best, read(turn), key=characters_trusted)
+        if best.confidence >= sure:
+            break
+    return best
 
 
 def load_tesserocr() -> Any:  # noqa: ANN401  # the library's types are not complete

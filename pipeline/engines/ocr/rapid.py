@@ -76,11 +76,14 @@ class RapidOcr:
             return build_page(image, [], blank=True)
         colour = picture.convert("RGB")
 
-        def read(turn: int) -> Page:
+        def look(turn: int) -> tuple[View, list[Strip]]:
             ready = view(colour, turn=turn)
-            strips = self._strips(ready.picture)
-            if turn == 0 and _sideways(strips):  # it reads such strips turned by 270, and their order is lost
-                return read(270)
+            return ready, self._strips(ready.picture)
+
+        def read(turn: int) -> Page:
+            ready, strips = look(turn)
+            if _sideways(strips):  # it reads each such strip turned by 270, and their order is lost
+                ready, strips = look((turn + 270) % 360)
             return build_page(image, _paragraphs(strips, ready, image), blank=False)
 
         return read_upright(read, grey, self._orientation, sure=SURE)
