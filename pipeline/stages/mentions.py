@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from pipeline.model import EntityType, Mention
 
-VERSION = "1"
+VERSION = "2"
 _PERSON, _LOCATION = EntityType.PERSON, EntityType.LOCATION
 _EXACT = frozenset({EntityType.DATE, EntityType.MONEY, EntityType.LAW, EntityType.EMAIL, EntityType.PHONE, EntityType.URL})
 _NAMES = frozenset(EntityType) - _EXACT
@@ -21,6 +21,10 @@ _TRUST = {_LOCATION: 1.2, _PERSON: 1.1, EntityType.ORGANIZATION: 0.8}
 _PART_OF_NAME, _TITLED, _IN_A_PLACE, _SPEAKING, _IN_PLACE = 5.0, 2.0, 1.0, 0.5, 0.5
 COMMON_NOUN = 0.2
 """A word that stands behind "a", "any", "such" … more often than this is a common noun."""
+OFTEN = 0.5
+"""A single word that is a name in this part of its places is one in all of them."""
+ACRONYM = 5
+"""Letters of the longest word in capitals that is read as an acronym: "a NATO liaison" makes it no common noun."""
 REPEATED = 0.9
 """Confidence of a name that only its other places vouch for, of theirs."""
 
@@ -77,7 +81,7 @@ def _without_common_nouns(text: str, names: list[Mention]) -> list[Mention]:
 
     def common(mention: Mention) -> bool:
         name = text[mention.start : mention.end]
-        if mention.type not in _NAMES or not _WORD.fullmatch(name):
+        if mention.type not in _NAMES or not _WORD.fullmatch(name) or (name.isupper() and len(name) <= ACRONYM):
             return False
         small = 0 if name.isupper() else words[name.lower()]
         return small > words[name] or (mention.type in _COUNTABLE and counted[name] > COMMON_NOUN * words[name])
@@ -116,21 +120,29 @@ def _votes(text: str, mention: Mention, places: set[int]) -> Iterator[tuple[Enti
 
 
 def _repeated(text: str, names: list[Mention], exact: list[Mention]) -> list[Mention]:
-    """The other places of names of several words, and of the surnames of persons, that the model passed over."""
-    known: dict[str, Mention] = {}
-    for mention in (*names, *exact):
-        name = text[mention.start : mention.end]
-        if mention.type not in _NAMES or " " not in name:
-            continue
-        known.setdefault(name, mention)
-        if mention.type is _PERSON and len(last := _surname(name)) > 2 and last[0].isupper():
-            known.setdefault(last, mention)
+    """The other places of names that the model passed over."""
+    known = _known(text, names, exact)
     if not known:
         return []
     pattern = re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, sorted(known, key=len, reverse=True)))})(?!\w)")
     places = ((place, known[place.group()]) for place in pattern.finditer(text))
     again = [Mention(*place.span(), like.type, round(like.confidence * REPEATED, 3)) for place, like in places]
     return _without_overlap(again, [*names, *exact])
+
+
+def _known(text: str, names: list[Mention], exact: list[Mention]) -> dict[str, Mention]:
+    """Names of several words, surnames of persons, and single words that are names more often than not, by spelling."""
+    words = Counter(_WORD.findall(text))
+    often = Counter(text[mention.start : mention.end] for mention in names if mention.type in _NAMES)
+    known: dict[str, Mention] = {}
+    for mention in (*names, *exact):
+        name = text[mention.start : mention.end]
+        if mention.type not in _NAMES or not (" " in name or often[name] >= OFTEN * words[name] > 0):
+            continue
+        known.setdefault(name, mention)
+        if mention.type is _PERSON and len(last := _surname(name)) > 2 and last[0].isupper():
+            known.setdefault(last, mention)
+    return known
 
 
 def _surname(name: str) -> str:

@@ -65,3 +65,15 @@ def test_dates_are_left_as_they_are() -> None:
 
 def test_nothing_found() -> None:
     assert merge("", []) == merge("text", []) == []
+
+
+def test_an_acronym_is_a_name_even_behind_an_article() -> None:
+    text = "Send a NATO liaison to their NATO office"
+    found = [at(text, "NATO", ORGANIZATION, n) for n in range(2)]
+    assert merge(text, found) == found
+
+
+def test_a_word_that_is_a_name_in_half_of_its_places_is_one_in_all() -> None:
+    text = "Elmstead grew. Update on Elmstead. May came. May I? They may. May we?"
+    found = [at(text, "Elmstead", LOCATION), at(text, "May", PERSON)]
+    assert shown(text, merge(text, found)) == [("Elmstead", LOCATION), ("Elmstead", LOCATION), ("May", PERSON)]
