@@ -24,7 +24,10 @@ _TRAILING = re.compile(
 _ABBREVIATION = re.compile(
     r"(?:\b(?:Inc|Ltd|Co|Corp|Jr|Sr|Bros|St|Dr|S\.A|U\.S|U\.K|D\.C|L\.P|N\.V|B\.V)|\b(?:[A-Z]\.\s?)+[A-Z])\Z"
 )
-_CUT = re.compile(r"\n\s*\n|\t|\||(?<=\S)[ \t]{4,}|\n(?=[^\n]*:)|\s[–—]\s|\s*https?:")
+_CUT = re.compile(
+    r"\n\s*\n|\t|\||(?<=\S)[ \t]{4,}|\n(?=[^\n]*:)"
+    r"|(?<=[a-z])\n(?=[^a-z\n]*[A-Z]{4}[^a-z\n]*(?:\n|\Z))|\s[–—]\s|\s-\s(?=[A-Z]{2})|\s*https?:"
+)
 _MONTH = re.compile(
     r"\d|\b(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?"
     r"|nov(?:ember)?|dec(?:ember)?|(?:mon|tues|wednes|thurs|fri|satur|sun)day|christmas|easter)\b",

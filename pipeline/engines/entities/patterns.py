@@ -6,9 +6,10 @@ Every pattern is bounded, and starts only where a run of its first characters st
 import re
 from collections.abc import Iterator
 
+from pipeline.engines.entities.mail_headers import persons
 from pipeline.model import Engine, EntityType, Mention
 
-VERSION = "1"
+VERSION = "2"
 SHORTEST_NUMBER = 7
 """Digits of a telephone number, at least."""
 
@@ -60,18 +61,6 @@ _PATTERNS = (
     ),
 )  # fmt: skip
 
-_HEADER = re.compile(r"^[ \t>]*(?:From|To|Cc|Bcc|Reply-To|Sender):[ \t]*(\S[^\n]{0,2000})", re.MULTILINE | re.IGNORECASE)
-_ENTRY = re.compile(r"[^;]+")
-_PLAIN_ENTRY = re.compile(r"[^;,]+")
-_WORD = r"[^\W\d_a-z][\w'’.-]{0,30}"
-_LAST_FIRST = re.compile(rf"(?:{_WORD} ){{0,2}}{_WORD}, {_WORD}(?: {_WORD}){{0,2}}")
-_FIRST_LAST = re.compile(rf"{_WORD}(?: (?:{_WORD}|al|el|bin|de|van|von|der|da|la)){{1,4}}")
-_ASIDE = re.compile(r"\s*(?:<[^>]*>?|\[[^\]]*\]?|\([^)]*\)?|['\"“”]|[\w.+%-]+@\S+)")
-_COLLECTIVE = re.compile(
-    r"\b(?:team|office|department|dept|group|list|support|services?|desk|committee|center|centre|operations|all|staff)\b|\d|^the\b",
-    re.IGNORECASE,
-)
-
 
 class PatternFinder:
     """Implements ``ports.MentionFinder``."""
@@ -99,26 +88,4 @@ def _all(text: str) -> Iterator[Mention]:
             if kind is EntityType.PHONE and sum(c.isdigit() for c in value) < SHORTEST_NUMBER:
                 continue
             yield Mention(start, match.start() + len(value), kind, confidence)
-    yield from _persons(text)
-
-
-def _persons(text: str) -> Iterator[Mention]:
-    """Names in the header lines of a mail, also of a printed or quoted one: "Doe, Jane" or "Jane Doe"."""
-    for line in _HEADER.finditer(text):
-        semicolons = ";" in line[1]
-        inverted = semicolons or _LAST_FIRST.fullmatch(_ASIDE.sub("", line[1]).strip())
-        for entry in (_ENTRY if inverted else _PLAIN_ENTRY).finditer(text, *line.span(1)):
-            span = _person(text, *entry.span())
-            if span:
-                yield Mention(*span, EntityType.PERSON, 0.9)
-
-
-def _person(text: str, start: int, end: int) -> tuple[int, int] | None:
-    while start < end and (text[start].isspace() or text[start] in "'\"“"):
-        start += 1
-    if aside := _ASIDE.search(text, start, end):
-        end = aside.start()
-    name = text[start:end].rstrip()
-    if _COLLECTIVE.search(name) or not (_LAST_FIRST.fullmatch(name) or _FIRST_LAST.fullmatch(name)):
-        return None
-    return start, start + len(name)
+    yield from (Mention(*span, EntityType.PERSON, 0.9) for span in persons(text))

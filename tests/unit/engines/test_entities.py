@@ -35,6 +35,8 @@ def cleaned(marked: str, kind: T, text: str = "") -> list[tuple[str, T]]:
         ("Battle of Elmstead", T.ORGANIZATION, ("Battle of Elmstead", T.EVENT)),
         ("Elm Trading Company", T.PERSON, ("Elm Trading Company", T.ORGANIZATION)),
         ("May 1911", T.DATE, ("May 1911", T.DATE)),
+        ("Ann Orley\nHARBOUR FILES", T.PERSON, ("Ann Orley", T.PERSON)),
+        ("12 May - HRB", T.DATE, ("12 May", T.DATE)),
         ("about £300", T.MONEY, ("about £300", T.MONEY)),
     ],
 )
@@ -111,6 +113,26 @@ def test_persons_of_mail_headers() -> None:
     assert [name for name, kind in patterns(text) if kind is T.PERSON] == ["Orley, Ann M", "Ben Rowan", "Lamb, Eve"]
 
 
-@pytest.mark.parametrize("unit", ["a", "1", "1,", "a.b", "a@", "(", "A ", "To: ", "+1 ", "$", "1 ", "From: A, "])
+@pytest.mark.parametrize(
+    ("header", "expected"),
+    [
+        ("To Orley, Ann M\n", ["Orley, Ann M"]),
+        ("To the harbour, Ann\n", []),
+        ("To: Orley, Ann .1; Lamb, Eve 3; Moor, Jo]\n", ["Orley, Ann", "Lamb, Eve", "Moor, Jo"]),
+        ("Cc: Orley, Ann M, Lamb, Eve; Moor, Jo\n", ["Orley, Ann M", "Lamb, Eve", "Moor, Jo"]),
+        ("Cc: Orley, Ann Lamb, Eve; Moor, Jo\n", ["Orley, Ann", "Lamb, Eve", "Moor, Jo"]),
+        ("Cc: Orley, Ann;\n   Lamb,\n Eve; Moor, Jo\nSubject: Rowan, Ben\n", ["Orley, Ann", "Lamb,\n Eve", "Moor, Jo"]),
+        ("Cc: Ann Orley   Eve Lamb\n", ["Ann Orley", "Eve Lamb"]),
+        ("To: Ann Orley; PA Harbour\n", ["Ann Orley"]),
+        ("To: Ann Orley, Eve Lamb\n", ["Ann Orley", "Eve Lamb"]),
+    ],
+)
+def test_persons_of_worn_headers(header: str, expected: list[str]) -> None:
+    assert [name for name, kind in patterns(header) if kind is T.PERSON] == expected
+
+
+@pytest.mark.parametrize(
+    "unit", ["To: A, B;\n", "To A, B C, D ", "a", "1", "1,", "a.b", "a@", "(", "A ", "To: ", "+1 ", "$", "1 ", "From: A, "]
+)
 def test_patterns_end_on_hostile_text(unit: str) -> None:
     PatternFinder().find(unit * 100_000)
