@@ -316,13 +316,17 @@ class NewName(NamedTuple):
 
 
 class NameLink(NamedTuple):
-    """Why two names (by key) are one; a weak link leads from a short form to a full one."""
+    """Why two names (by key) are one; a weak link leads from a short form to a full one.
+
+    ``by_document``: the document is the evidence, not the names' spelling; the link lasts as long as the document says so.
+    """
 
     left: str
     right: str
     strong: bool
     reason: str
     score: float
+    by_document: bool = False
 
 
 class Candidates(NamedTuple):

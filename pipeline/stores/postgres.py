@@ -1,9 +1,11 @@
 """The database of record over a PostgreSQL URL. Every change of state is an SQL function; this file calls them."""
 
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import Any
+from functools import partial
+from typing import Any, Protocol
 
 import numpy as np
 import psycopg
@@ -60,6 +62,7 @@ class PostgresStore:
         self._db = database
         self._lease = lease
         self._most_crashes = most_crashes
+        self._graph_turn = threading.Lock()
 
     def submit(self, project: str, files: Sequence[Submission]) -> list[Submitted]:
         """See ``ports.DocumentStore``."""
@@ -201,12 +204,17 @@ class PostgresStore:
     def graph_writing(self, document_id: DocumentId) -> Iterator[GraphWork]:
         """See ``ports.DocumentStore``."""
         project = self._row("project_of", document_id)[0]
-        with self._alone("graph", project):
-            work = GraphWork(self._document_graph(document_id), self._entity_graph(project))
+        # Threads that wait for the project would hold the connections that the others need.
+        with self._graph_turn, self._alone("graph", project) as connection:
+            rows = partial(_fetch, connection)
+            # One moment: what changes meanwhile is written by whoever changes it.
+            with connection.transaction():
+                connection.execute("set transaction isolation level repeatable read, read only")
+                changed = rows("changed_entities", project=project)
+                work = GraphWork(_document_graph(rows, document_id), _entity_graph(rows, project, changed))
             yield work
-            done = [*work.change.gone, *(e.id for e in work.change.entities)]
-            if done:
-                self._db.run("changed_done", project=project, ids=done)
+            if changed:
+                rows("changed_done", project=project, ids=[i for i, _, _ in changed], numbers=[n for _, n, _ in changed])
 
     def finish_graph(self, lease: Lease) -> None:
         """See ``ports.DocumentStore``."""
@@ -217,43 +225,57 @@ class PostgresStore:
         self._db.close()
 
     @contextmanager
-    def _alone(self, purpose: str, key: str) -> Iterator[None]:
+    def _alone(self, purpose: str, key: str) -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
         with self._db.connection() as connection:
             connection.execute(SQL["lock"].encode(), {"purpose": purpose, "key": key})
             try:
-                yield
+                yield connection
             finally:
                 connection.execute(SQL["unlock"].encode(), {"purpose": purpose, "key": key})
 
-    def _document_graph(self, document_id: DocumentId) -> DocumentGraph:
-        rows = self._db.rows
-        return DocumentGraph(
-            self.node(document_id),
-            tuple(GraphChunk(*r) for r in rows("graph_chunks", document=document_id)),
-            _entities(rows("graph_entities", document=document_id)),
-            tuple(GraphMention(*r) for r in rows("graph_mentions", document=document_id)),
-            tuple(GraphRelation(*r) for r in rows("graph_relations", document=document_id)),
-        )
-
-    def _entity_graph(self, project: str) -> EntityGraph:
-        changed = self._db.rows("changed_entities", project=project)
-        if not changed:
-            return EntityGraph((), (), (), ())
-        stand = [i for i, stands in changed if stands]
-        entities = _entities(self._db.rows("entities_summary", ids=stand))
-        present = {e.id for e in entities}
-        return EntityGraph(
-            tuple(i for i, _ in changed if i not in present),
-            entities,
-            tuple(GraphMention(*r) for r in self._db.rows("entities_mentions", ids=stand)),
-            tuple(GraphRelation(*r) for r in self._db.rows("entities_relations", project=project, ids=stand)),
-        )
-
     def _row(self, statement: str, document_id: DocumentId, **values: object) -> tuple[Any, ...]:
-        rows = self._db.rows(statement, document=document_id, **values)
-        if not rows:
-            raise BadDocument("The document was deleted.", "deleted")
-        return rows[0]
+        return _only(self._db.rows(statement, document=document_id, **values))
+
+
+class Fetch(Protocol):
+    """Runs a named statement and fetches all rows."""
+
+    def __call__(self, statement: str, **values: object) -> Rows:
+        """See ``Database.rows``."""
+
+
+def _fetch(connection: psycopg.Connection[tuple[Any, ...]], statement: str, **values: object) -> Rows:
+    return connection.execute(SQL[statement].encode(), values).fetchall()
+
+
+def _only(rows: Rows) -> tuple[Any, ...]:
+    if not rows:
+        raise BadDocument("The document was deleted.", "deleted")
+    return rows[0]
+
+
+def _document_graph(rows: Fetch, document_id: DocumentId) -> DocumentGraph:
+    return DocumentGraph(
+        DocumentNode(*_only(rows("node", document=document_id))),
+        tuple(GraphChunk(*r) for r in rows("graph_chunks", document=document_id)),
+        _entities(rows("graph_entities", document=document_id)),
+        tuple(GraphMention(*r) for r in rows("graph_mentions", document=document_id)),
+        tuple(GraphRelation(*r) for r in rows("graph_relations", document=document_id)),
+    )
+
+
+def _entity_graph(rows: Fetch, project: str, changed: Rows) -> EntityGraph:
+    if not changed:
+        return EntityGraph((), (), (), ())
+    stand = [i for i, _, stands in changed if stands]
+    entities = _entities(rows("entities_summary", ids=stand))
+    present = {e.id for e in entities}
+    return EntityGraph(
+        tuple(i for i, _, _ in changed if i not in present),
+        entities,
+        tuple(GraphMention(*r) for r in rows("entities_mentions", ids=stand)),
+        tuple(GraphRelation(*r) for r in rows("entities_relations", project=project, ids=stand)),
+    )
 
 
 def vector_text(vector: NDArray[np.float32]) -> str:

@@ -3,7 +3,7 @@
 from pipeline.errors import ServiceUnavailable
 from pipeline.model import Engine, Lease, Mention
 from pipeline.stages import mentions
-from pipeline.stages.joining import join_names
+from pipeline.stages.joining import join_names, names_of
 from pipeline.stages.names import blocking_keys
 from pipeline.stages.resolution import resolve_document
 from pipeline.status import Step
@@ -33,7 +33,7 @@ def resolve_entities(lease: Lease) -> None:
     text = use.documents.reading(lease.document_id).text
     found = [Mention(m.start, m.end, m.type, m.confidence) for m in use.documents.mentions(lease.document_id)]
     clusters = resolve_document(text, found)
-    keys = [cluster.key for cluster in clusters]
+    keys = sorted(names_of(clusters))
     blocks = sorted({block for key in keys for block in blocking_keys(key)})
     for _ in range(ROUNDS):
         known = use.documents.candidates(lease.document_id, keys, blocks)

@@ -14,7 +14,8 @@ from pipeline.endpoints import Endpoints
 from pipeline.model import DocumentId, EntityType, Lease, Mention, NameLink, NewName, Submission, Verdict
 from pipeline.stages.linking import Link, canonicalize, specificity
 from pipeline.status import Step
-from pipeline.stores.postgres import Database, PostgresStore
+from pipeline.stores.database import Database
+from pipeline.stores.postgres import PostgresStore
 from tests.servers import fresh_database
 
 # Ties in words and letters, scripts whose byte order could mislead, two classes with one text.

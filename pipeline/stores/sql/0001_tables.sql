@@ -165,17 +165,20 @@ create table entity_keys (
 
 create index entity_keys_of_entity on entity_keys (entity_id);
 
--- A weak link leads from the short form (left) to the full one (right).
+-- A weak link leads from the short form (left) to the full one (right). Most follow from the two names alone; one that a document
+-- is evidence for ("World Health Organization (WHO)") lasts as long as the document says so, and keeps both names.
 create table entity_links (
     left_id uuid not null references entities on delete cascade,
     right_id uuid not null references entities on delete cascade,
+    document_id uuid references documents on delete cascade,
     strong boolean not null,
     reason text not null,
     score real not null,
-    primary key (left_id, right_id)
+    unique nulls not distinct (left_id, right_id, document_id)
 );
 
 create index entity_links_right on entity_links (right_id);
+create index entity_links_document on entity_links (document_id) where document_id is not null;
 
 create table mentions (
     document_id uuid not null references documents on delete cascade,
@@ -215,10 +218,12 @@ create table relationship_evidence (
 
 create index evidence_of_document on relationship_evidence (document_id);
 
--- Entities that the graph must be told of anew, because names were linked, parted or dropped.
+-- Entities that the graph must be told of anew, because names were linked, parted or dropped. A change that comes while the
+-- one before it is being told gets a new number, and so is not taken for told.
 create table graph_changes (
     project_id uuid not null references projects on delete cascade,
     entity_id uuid not null,
+    number bigint generated always as identity,
     primary key (project_id, entity_id)
 );
 

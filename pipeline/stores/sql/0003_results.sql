@@ -44,6 +44,13 @@ begin
     perform finish_step(d);
 end $$;
 
+-- The graph is to be told anew of the entities that these names stand for: a document no longer says of them what it said.
+create function note_changes(p_project uuid, p_names uuid[]) returns void language sql as $$
+    insert into graph_changes (project_id, entity_id)
+    select distinct p_project, entity_id from canonical_entities where name_id = any (p_names) order by entity_id
+    on conflict (project_id, entity_id) do update set number = default
+$$;
+
 -- p_mentions: [{start, end, type, confidence}]; the chunk of a mention is the one that it starts in.
 create function commit_mentions(p_document uuid, p_token bigint, p_mentions jsonb) returns void language plpgsql as $$
 declare
@@ -51,6 +58,7 @@ declare
     v_before uuid[];
 begin
     select array_agg(distinct entity_id) into v_before from mentions where document_id = p_document and entity_id is not null;
+    perform note_changes(d.project_id, v_before);
     delete from relationship_evidence where document_id = p_document;
     delete from mentions where document_id = p_document;
     insert into mentions (document_id, number, start_offset, end_offset, type, confidence, name, chunk_id)
@@ -77,16 +85,20 @@ create function candidate_names(p_project uuid, p_keys text[], p_blocking_keys t
 $$;
 
 -- p_clusters: [{key, mentions: [number]}]; p_names: the names that were not known: [{key, tokens, blocking_keys}];
--- p_links: [{left, right, strong, reason, score}] by key. Refused with NL003 if a name arrived after p_arrival that should have been
--- compared: read the candidates again.
+-- p_links: [{left, right, strong, reason, score, by_document}] by key. Refused with NL003 if a name arrived after p_arrival that
+-- should have been compared, and by a foreign key if one was dropped since: read the candidates again.
 create function commit_resolution(p_document uuid, p_token bigint, p_arrival bigint, p_clusters jsonb, p_names jsonb, p_links jsonb)
 returns void language plpgsql as $$
 declare
     d documents := hold_lease(p_document, 'resolve_entities', p_token);
     v_before uuid[];
-    v_touched uuid[];
+    v_parted uuid[];
+    v_linked uuid[];
 begin
-    if p_names <> '[]' or p_links <> '[]' then
+    select array_agg(id) into v_parted from (
+        select left_id as id from entity_links where document_id = p_document
+        union select right_id from entity_links where document_id = p_document) t;
+    if p_names <> '[]' or p_links <> '[]' or v_parted is not null then
         perform pg_advisory_xact_lock(hashtext('names'), hashtext(d.project_id::text));
         if exists (
             select from jsonb_array_elements(p_names) n
@@ -104,38 +116,43 @@ begin
         select distinct d.project_id, b, derived_id('entity', d.project_id::text, n ->> 'key')
         from jsonb_array_elements(p_names) n cross join lateral jsonb_array_elements_text(n -> 'blocking_keys') b
         on conflict do nothing;
+        delete from entity_links where document_id = p_document;
         with linked as (
-            insert into entity_links (left_id, right_id, strong, reason, score)
-            select l.id, r.id, x.strong, x.reason, x.score
-            from jsonb_to_recordset(p_links) as x ("left" text, "right" text, strong boolean, reason text, score real)
-            join entities l on l.project_id = d.project_id and l.key = x.left
-            join entities r on r.project_id = d.project_id and r.key = x.right
+            insert into entity_links (left_id, right_id, document_id, strong, reason, score)
+            select derived_id('entity', d.project_id::text, x.left), derived_id('entity', d.project_id::text, x.right),
+                   case when x.by_document then p_document end, x.strong, x.reason, x.score
+            from jsonb_to_recordset(p_links) as x
+                ("left" text, "right" text, strong boolean, reason text, score real, by_document boolean)
             on conflict do nothing returning left_id, right_id)
-        select array_agg(id) into v_touched from (select left_id as id from linked union select right_id from linked) t;
-        perform relink(d.project_id, v_touched);
+        select array_agg(id) into v_linked from (select left_id as id from linked union select right_id from linked) t;
+        perform relink(d.project_id, v_parted || v_linked);
     end if;
     select array_agg(distinct entity_id) into v_before from mentions where document_id = p_document and entity_id is not null;
+    perform note_changes(d.project_id, v_before);
     update mentions m set entity_id = derived_id('entity', d.project_id::text, c.key)
     from (select x ->> 'key' as key, n::integer as number
           from jsonb_array_elements(p_clusters) x cross join lateral jsonb_array_elements_text(x -> 'mentions') n) c
     where m.document_id = p_document and m.number = c.number;
-    perform drop_unused(d.project_id, v_before);
+    perform drop_unused(d.project_id, v_before || v_parted);
     perform finish_step(d);
 end $$;
 
--- Names that no mention uses any more are removed, and what hung on them is linked anew.
+-- Names that no mention and no document's own link use any more are removed, and what hung on them is linked anew.
 create function drop_unused(p_project uuid, p_ids uuid[]) returns void language plpgsql as $$
 declare
     v_unused uuid[];
     v_around uuid[];
 begin
     select array_agg(e.id) into v_unused from entities e
-    where e.id = any (p_ids) and not exists (select from mentions m where m.entity_id = e.id);
+    where e.id = any (p_ids) and not exists (select from mentions m where m.entity_id = e.id)
+      and not exists (select from entity_links l where l.left_id = e.id and l.document_id is not null)
+      and not exists (select from entity_links l where l.right_id = e.id and l.document_id is not null);
     if v_unused is null then
         return;
     end if;
     perform pg_advisory_xact_lock(hashtext('names'), hashtext(p_project::text));
-    insert into graph_changes select p_project, id from unnest(v_unused) id on conflict do nothing;
+    insert into graph_changes (project_id, entity_id) select p_project, id from unnest(v_unused) id order by id
+    on conflict (project_id, entity_id) do update set number = default;
     select array_agg(id) into v_around from (
         select right_id as id from entity_links where left_id = any (v_unused)
         union select left_id from entity_links where right_id = any (v_unused)) t
@@ -213,10 +230,10 @@ begin
         where e.id = o.id and before.id = o.id and e.merged_into is distinct from o.merged_into
         returning e.id, e.merged_into, before.merged_into as merged_before
     )
-    insert into graph_changes
+    insert into graph_changes (project_id, entity_id)
     select distinct p_project, x from changed, unnest(array[changed.id, changed.merged_into, changed.merged_before]) x
-    where x is not null
-    on conflict do nothing;
+    where x is not null order by x
+    on conflict (project_id, entity_id) do update set number = default;
 end $$;
 
 -- p_relations: [{subject, predicate, object, start, end, confidence}], ends by entity id. Replaces the document's evidence.
@@ -224,6 +241,9 @@ create function save_relationships(p_document uuid, p_token bigint, p_relations 
 declare
     d documents := hold_lease(p_document, 'build_relationships', p_token);
 begin
+    perform note_changes(d.project_id, array_agg(n)) from relationship_evidence v
+    join relationships r on r.id = v.relationship_id cross join unnest(array[r.subject_id, r.object_id]) n
+    where v.document_id = p_document;
     delete from relationship_evidence where document_id = p_document;
     insert into relationships (id, project_id, subject_id, predicate, object_id)
     select distinct derived_id('relationship', x.subject::text, x.predicate, x.object::text), d.project_id, x.subject, x.predicate, x.object

@@ -102,12 +102,14 @@ select p.a::text, p.b::text, w.weight, w.documents
 from pairs p cross join lateral pair_weight(p.a, p.b) w order by 1, 2;
 
 -- name: changed_entities
-select c.entity_id::text, coalesce(e.merged_into is null, false) as stands
+select c.entity_id::text, c.number, coalesce(e.merged_into is null, false) as stands
 from graph_changes c left join entities e on e.id = c.entity_id
 where c.project_id = %(project)s order by 1;
 
 -- name: changed_done
-delete from graph_changes where project_id = %(project)s and entity_id = any (%(ids)s::uuid[]);
+delete from graph_changes c using unnest(%(ids)s::uuid[], %(numbers)s::bigint[]) as done (id, number)
+where c.project_id = %(project)s and c.entity_id = done.id and c.number = done.number
+returning true;
 
 -- name: entities_summary
 select w::text, s.name, s.type::text, s.mentions, s.documents
