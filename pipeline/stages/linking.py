@@ -14,9 +14,26 @@ from typing import Literal, NamedTuple
 from rapidfuzz.distance import OSA
 
 from pipeline.stages import vocabulary as words
-from pipeline.stages.names import ACRONYM, LONG, LONGEST, NAME, PERSON, Parts, acronyms, core, parts, shape, sound
+from pipeline.stages.names import (
+    ACRONYM,
+    EMAIL,
+    LONG,
+    LONGEST,
+    NAME,
+    PERSON,
+    Parts,
+    acronyms,
+    core,
+    mailbox,
+    parts,
+    shape,
+    sound,
+    strokes,
+)
 
 Strength = Literal["strong", "weak"]
+MISREAD = 6
+"""Letters from which a given name beside the same surname may be misread in more than one of them."""
 
 
 class Link(NamedTuple):
@@ -52,6 +69,8 @@ def link(left: str, right: str) -> Link | None:
         match = _persons(one, other)
     elif one.kind == other.kind == NAME:
         match = _names(one, other)
+    elif one.kind == other.kind == EMAIL:
+        match = _Match("strong", "misread", 0.9) if mailbox(one.text) == mailbox(other.text) else None
     else:
         return _across_kinds(left, right)
     return Link(short, full, *match) if match else None
@@ -101,7 +120,13 @@ def _persons(one: Parts, other: Parts) -> _Match | None:
         return None
     if len(one.tokens) == 1:
         return _surname_alone(one, other, surname)
+    return _full_names(one, other, surname)
+
+
+def _full_names(one: Parts, other: Parts, surname: str) -> _Match | None:
     given = _given(one.tokens[:-1], other.tokens[:-1])
+    if surname != "typo" and given in ("", "initial") and _misread_given(one.tokens[:-1], other.tokens[:-1]):
+        return _Match("strong", "misread given name", 0.85)
     if not given or (given in ("initial", "nickname", "middle name") and surname == "typo"):
         return None
     if given in ("initial", "nickname", "middle name"):
@@ -117,6 +142,19 @@ def _surname_alone(one: Parts, other: Parts, surname: str) -> _Match | None:
     if len(other.tokens) == 1:
         return _Match("strong", surname, 0.85) if surname != "typo" and one.generation == other.generation else None
     return _Match("weak", "surname", 0.6) if surname != "typo" and len(one.tokens[0]) > 1 else None
+
+
+def _misread_given(few: tuple[str, ...], many: tuple[str, ...]) -> bool:
+    """Whether the space between given names was lost, or one of them was misread in such a way that its length changed."""
+    if len(few) != len(many):
+        return shape("".join(few)) == shape("".join(many))
+    differing = [(i, a, b) for i, (a, b) in enumerate(zip(few, many, strict=True)) if a != b]
+    if len(differing) != 1:
+        return False
+    place, one, other = differing[0]
+    if min(len(one), len(other)) < MISREAD or len(one) == len(other) or {one, other} & words.CONTRASTS:
+        return False
+    return strokes(one) == strokes(other) or (place > 0 and OSA.distance(one, other, score_cutoff=2) <= 2)
 
 
 def _given(few: tuple[str, ...], many: tuple[str, ...]) -> str:

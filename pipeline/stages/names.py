@@ -15,6 +15,7 @@ from pipeline.stages import vocabulary as words
 
 PERSON = "person"
 NAME = "name"
+EMAIL = "email"
 
 _EXACT = frozenset({EntityType.DATE, EntityType.MONEY, EntityType.EMAIL, EntityType.PHONE, EntityType.URL})
 _LETTERS = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "\u0131": "i"})
@@ -57,7 +58,7 @@ def _exact(name: str, type: EntityType) -> str:  # noqa: A002 (the model's word)
     if type is EntityType.URL:
         return re.sub(r"^(?:[a-z][a-z+.-]*://)?(?:www\.)?|/+$", "", folded)
     if type is EntityType.EMAIL:
-        return folded.removeprefix("mailto:")
+        return re.sub(r"^mailto:|\s", "", folded).replace("©", "@")
     if type is EntityType.MONEY:
         return re.sub(r"[\s,]+", "", folded)
     return re.sub(r"[^\w/:.-]+", " ", folded).removeprefix("the ").strip(" .")
@@ -137,6 +138,22 @@ def shape(token: str) -> str:
     return token
 
 
+_STROKES = {"m": 3, "n": 2, "u": 2, "v": 2, "i": 1, "j": 1, "l": 1, "r": 1, "t": 1, "1": 1, "|": 1}
+_STROKED = re.compile(f"[{''.join(_STROKES)}]+")
+
+
+@lru_cache(maxsize=65536)
+def strokes(word: str) -> str:
+    """The word with its upright strokes counted: OCR keeps their number where it mistakes m, n, u, i, r, t and l."""
+    return _STROKED.sub(lambda run: str(sum(_STROKES[letter] for letter in run.group())), word.replace("d", "cl"))
+
+
+def mailbox(text: str) -> tuple[str, str]:
+    """The part of an address before the @, and what misreadings of its domain share."""
+    local, _, domain = text.partition("@")
+    return local, strokes(re.sub(r"[\W_]", "", domain))
+
+
 def deletions(token: str) -> set[str]:
     """The word and all words with one letter less; words one edit apart share one (Garbe's symmetric delete)."""
     return {token} | {token[:i] + token[i + 1 :] for i in range(len(token))}
@@ -179,8 +196,13 @@ def acronyms(tokens: tuple[str, ...]) -> set[str]:
 
 @lru_cache(maxsize=65536)
 def blocking_keys(key: str) -> frozenset[str]:
-    """Index keys of a name, about five (none in exact classes); any two names that ``linking.link`` accepts share one."""
+    """Index keys of a name: about five, one for an address, none in other exact classes.
+
+    Any two names that ``linking.link`` accepts share one.
+    """
     name = parts(key)
+    if name.kind == EMAIL:
+        return frozenset({f"e{'@'.join(mailbox(name.text))}"})
     if name.kind not in (PERSON, NAME) or not name.tokens:
         return frozenset()
     keys = {f"={name.text}"}

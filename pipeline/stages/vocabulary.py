@@ -47,7 +47,7 @@ CONTRASTS = _words(
     i ii iii iv v vi vii viii ix x xi xii left right male female men women mens womens boys girls
     january february march april may june july august september october november december
     monday tuesday wednesday thursday friday saturday sunday
-    frances francis marian marion marlon leslie lesley jesse jessie"""
+    frances francis marian marion marlon leslie lesley jesse jessie jillian lillian"""
 )
 """A difference in one of these is a difference in meaning, never a slip."""
 

@@ -88,6 +88,7 @@ def patterns(text: str) -> list[tuple[str, T]]:
     ("text", "expected"),
     [
         ("(a.b+c@mail.example.co.uk).", ("a.b+c@mail.example.co.uk", T.EMAIL)),
+        ("H <a.b©exampleorg>", ("a.b©exampleorg", T.EMAIL)),
         ("see https://example.org/a?b=c#d, or", ("https://example.org/a?b=c#d", T.URL)),
         ("at www.example.org.", ("www.example.org", T.URL)),
         ("call +44 20 7946 0958 now", ("+44 20 7946 0958", T.PHONE)),

@@ -46,6 +46,9 @@ def test_short_forms_of_persons_lead_to_full_ones(short: str, full: str, reason:
         ("Osama bin Laden", "Usama bin Ladin"),
         ("Jeffrey Feltman", "Jeffrey Feltrnan"),
         ("Sullivan Jacob", "Jacob Sullivan"),
+        ("Jacobi Sullivan", "Jacob J Sullivan"),
+        ("Muammar Qaddafi", "Muanunar Gaddafi"),
+        ("Hillary Rodham Clinton", "Hillary Rodhana Clinton"),
     ],
 )
 def test_spellings_of_one_person_are_one(one: str, other: str) -> None:
@@ -67,6 +70,10 @@ def test_spellings_of_one_person_are_one(one: str, other: str) -> None:
         ("Erik Hansen", "Erik Hanson"),
         ("Peter Smith", "Peter Smyth"),
         ("Daniel Smith", "Daniela Smith"),
+        ("Jillian Smith", "Lillian Smith"),
+        ("Martin Smith", "Marlin Smith"),
+        ("Frances Ann Smith", "Francis Ann Smith"),
+        ("John Robert Smith", "John Rupert Smith"),
         ("Frances Smith", "Francis Smith"),
         ("A", "B"),
         ("S", "John Smith"),
@@ -120,6 +127,22 @@ def test_spellings_and_short_forms_of_other_names(one: str, other: str, strength
 )
 def test_other_names_that_differ_in_meaning_stay_apart(one: str, other: str) -> None:
     assert linked(one, other, ORGANIZATION) is None
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("jane.doe@clintonemail.com", "jane.doe@dintonernai1.corn", True),
+        ("jane.doe@clintonemail.com", "Jane.Doe©clintonemailcom", True),
+        ("jane.doe@example.com", "jane.doe@example.org", False),
+        ("smithj@example.com", "smithl@example.com", False),
+    ],
+)
+def test_a_misread_domain_is_the_same_domain(one: str, other: str, *, same: bool) -> None:
+    left, right = normalize(one, EntityType.EMAIL), normalize(other, EntityType.EMAIL)
+    assert bool(blocking_keys(left) & blocking_keys(right)) == same
+    found = link(left, right)
+    assert (found.strength if found else "") == ("strong" if same else "")
 
 
 def test_one_text_read_as_person_and_as_place() -> None:
@@ -211,7 +234,12 @@ PEOPLE = st.builds(
     st.sampled_from([[], [], ["Jr."], ["III"]]),
 ).map(lambda name: normalize(name, PERSON))
 NAMES = st.lists(st.sampled_from(WORDS), min_size=1, max_size=4).map(lambda words: normalize(" ".join(words), ORGANIZATION))
-KEYS = st.lists(PEOPLE | NAMES, min_size=2, max_size=15, unique=True)
+ADDRESSES = st.builds(
+    lambda local, domain: normalize(f"{local}@{domain}", EntityType.EMAIL),
+    st.sampled_from(["smithj", "smithl", "info"]),
+    st.sampled_from(["clintonemail.com", "dintonernail.corn", "example.com", "example.org"]),
+)
+KEYS = st.lists(PEOPLE | NAMES | ADDRESSES, min_size=2, max_size=15, unique=True)
 
 
 @given(KEYS)

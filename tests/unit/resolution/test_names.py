@@ -68,7 +68,7 @@ def test_other_names_lose_articles_and_legal_forms(name: str, key: str) -> None:
 )
 def test_patterns_are_exact_and_never_compared(name: str, kind: EntityType, key: str) -> None:
     assert normalize(name, kind) == key
-    assert not blocking_keys(key)
+    assert kind is EntityType.EMAIL or not blocking_keys(key)
 
 
 @pytest.mark.parametrize("name", ["", "...", "the", "Inc", "Mr.", "'s", "(", "\u200b", "Jr."])
