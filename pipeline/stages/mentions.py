@@ -6,7 +6,7 @@ The weights of the votes were measured on open sets of several genres.
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from pipeline.model import EntityType, Mention
 
@@ -21,6 +21,8 @@ _TRUST = {_LOCATION: 1.2, _PERSON: 1.1, EntityType.ORGANIZATION: 0.8}
 _PART_OF_NAME, _TITLED, _IN_A_PLACE, _SPEAKING, _IN_PLACE = 5.0, 2.0, 1.0, 0.5, 0.5
 COMMON_NOUN = 0.2
 """A word that stands behind "a", "any", "such" … more often than this is a common noun."""
+PLACE = 2
+"""A place that is named more often than a "person" that ends with it, this many times, is not that person's name."""
 OFTEN = 0.5
 """A single word that is a name in this part of its places is one in all of them."""
 ACRONYM = 5
@@ -28,8 +30,10 @@ ACRONYM = 5
 REPEATED = 0.9
 """Confidence of a name that only its other places vouch for, of theirs."""
 
+_AND = re.compile(r"\s+(?:and|&)\s+")
 _SPACE = re.compile(r"\s+")
 _WORD = re.compile(r"[^\W\d_][\w'’-]*")
+_LAST = re.compile(r"\s([^\W\d_][\w'’-]*)\Z")
 _COUNTED = re.compile(
     r"\b(?:an?|any|each|every|such|no|all|other|this|these|its|their|his|her|your|my|our)\s+([^\W\d_][\w'’-]*)",
     re.IGNORECASE,
@@ -58,7 +62,7 @@ def merge(text: str, found: Sequence[Mention], patterns: Sequence[Mention] = ())
     """
     exact = _without_overlap(patterns, [])
     names = _without_common_nouns(text, _without_overlap(found, exact))
-    names = _agreed(text, names, exact)
+    names = _agreed(text, _apart(text, names), exact)
     return sorted([*exact, *names, *_repeated(text, names, exact)])
 
 
@@ -87,6 +91,30 @@ def _without_common_nouns(text: str, names: list[Mention]) -> list[Mention]:
         return small > words[name] or (mention.type in _COUNTABLE and counted[name] > COMMON_NOUN * words[name])
 
     return [mention for mention in names if not common(mention)]
+
+
+def _apart(text: str, names: list[Mention]) -> list[Mention]:
+    """Take apart what the model drew together and the document knows singly: "Egypt & Libya", "Call Libya"."""
+    counts: defaultdict[str, Counter[EntityType]] = defaultdict(Counter)
+    for mention in names:
+        counts[text[mention.start : mention.end]][mention.type] += 1
+    return [part for mention in names for part in _parts(text, mention, counts)]
+
+
+def _parts(text: str, mention: Mention, counts: Mapping[str, Counter[EntityType]]) -> list[Mention]:
+    if mention.type not in _NAMES:
+        return [mention]
+    if both := _AND.search(text, mention.start, mention.end):
+        halves = mention._replace(end=both.start()), mention._replace(start=both.end())
+        known = [(half, kinds) for half in halves if (kinds := counts.get(text[half.start : half.end]))]
+        if len(known) == len(halves):
+            return [half._replace(type=max(kinds, key=lambda kind: (kinds[kind], kind))) for half, kinds in known]
+    name = text[mention.start : mention.end]
+    last = _LAST.search(name) if mention.type is _PERSON else None
+    kinds = counts.get(last[1]) if last else None
+    if last and kinds and not kinds[_PERSON] and kinds[_LOCATION] > PLACE * counts[name].total():
+        return [mention._replace(start=mention.start + last.start(1), type=_LOCATION)]
+    return [mention]
 
 
 def _agreed(text: str, names: list[Mention], exact: list[Mention]) -> list[Mention]:

@@ -77,3 +77,23 @@ def test_a_word_that_is_a_name_in_half_of_its_places_is_one_in_all() -> None:
     text = "Elmstead grew. Update on Elmstead. May came. May I? They may. May we?"
     found = [at(text, "Elmstead", LOCATION), at(text, "May", PERSON)]
     assert shown(text, merge(text, found)) == [("Elmstead", LOCATION), ("Elmstead", LOCATION), ("May", PERSON)]
+
+
+def test_two_known_names_are_taken_apart() -> None:
+    text = "Rowan & Elmstead; Elmstead; Rowan; Rowan and Partners"
+    found = [
+        at(text, "Rowan & Elmstead", ORGANIZATION),
+        at(text, "Elmstead", LOCATION, 1),
+        at(text, "Rowan", ORGANIZATION, 1),
+    ]
+    found.append(at(text, "Rowan and Partners", ORGANIZATION))
+    names = [name for name, _ in shown(text, merge(text, found))]
+    assert names == ["Rowan", "Elmstead", "Elmstead", "Rowan", "Rowan and Partners"]
+
+
+def test_a_place_behind_a_stray_word_is_the_place() -> None:
+    text = "Call Elmstead! Elmstead, Elmstead, Elmstead. Eve Moor of Moor."
+    found = [at(text, "Call Elmstead", PERSON), *(at(text, "Elmstead", LOCATION, n) for n in range(1, 4))]
+    found += [at(text, "Eve Moor", PERSON), at(text, "Moor", LOCATION, 1)]
+    assert shown(text, merge(text, found))[0] == ("Elmstead", LOCATION)
+    assert ("Eve Moor", PERSON) in shown(text, merge(text, found))
