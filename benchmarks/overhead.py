@@ -153,21 +153,23 @@ def run(home: Path, *words: str) -> dict[str, object]:
 
 
 def cpu_by_kind(home: Path) -> dict[str, float]:
-    """CPU seconds so far of each kind of process that belongs to this home."""
-    kinds: dict[str, float] = defaultdict(float)
-    for process in psutil.process_iter():
-        try:
-            line = " ".join(process.cmdline())
-            if str(home) not in line and process.environ().get("NLP_PIPELINE_HOME") != str(home):
-                continue
-            kind = next(
-                (k for k in ("valkey", "postgres", "java", "queue_processor", "readers", "celery") if k in line), "other"
-            )
-            times = process.cpu_times()
-            kinds[kind] += times.user + times.system
-        except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
-            continue
-    return kinds
+    """CPU seconds so far of each kind of process that belongs to this home, ended children included."""
+    state = json.loads((home / "state.json").read_text())
+    pids = {name: server["process"]["pid"] for name, server in state["servers"].items() if server["process"]}
+    pids |= {name: worker["pid"] for name, worker in state["workers"].items()}
+    return {
+        name: sum(map(cpu_seconds, (p, *p.children(recursive=True))))
+        for name, p in ((n, psutil.Process(i)) for n, i in pids.items())
+    }
+
+
+def cpu_seconds(process: psutil.Process) -> float:
+    """CPU seconds of a process and of its ended children."""
+    try:
+        times = process.cpu_times()
+    except psutil.NoSuchProcess:
+        return 0.0
+    return float(times.user + times.system + times.children_user + times.children_system)
 
 
 def time_chain(folder: Path, warm: Path, home: Path) -> tuple[float, dict[str, float]]:

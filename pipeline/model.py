@@ -211,13 +211,20 @@ class DocumentNode:
 
 @dataclass(frozen=True, slots=True)
 class DocumentGraph:
-    """A document's whole part of the graph. Entities and relations are the ones that it touches."""
+    """A document's own part of the graph. Of entities that the graph does not know yet, what this document says of them."""
 
     document: DocumentNode
     chunks: tuple[GraphChunk, ...]
     entities: tuple[GraphEntity, ...]
     mentions: tuple[GraphMention, ...]
-    relations: tuple[GraphRelation, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class GraphFigures:
+    """What is counted over all documents: entities and relations that some documents touched, as they are now."""
+
+    entities: tuple[GraphEntity, ...] = ()
+    relations: tuple[GraphRelation, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -348,7 +355,12 @@ class Evidence(NamedTuple):
 
 
 class GraphWork(NamedTuple):
-    """What is to be written to the graph now: the document's part, and entities that changed since the last writing."""
+    """What is to be written to the graph now.
 
-    document: DocumentGraph
+    ``parts``: of the document that asks; ``change``: entities whose names were linked or parted; ``figures``: for all documents
+    written since they were last brought up to date, and empty as long as more documents are on their way.
+    """
+
+    parts: tuple[DocumentGraph, ...]
     change: EntityGraph
+    figures: GraphFigures

@@ -24,6 +24,7 @@ from pipeline.model import (
     Engine,
     EntityGraph,
     Evidence,
+    GraphFigures,
     GraphWork,
     Lease,
     Mention,
@@ -163,11 +164,14 @@ class GraphStore(Protocol):
         """Create the document's node or set its properties."""
 
     def write_document(self, part: DocumentGraph) -> None:
-        """Make the graph hold exactly this part of the document; its entities and weights are set.
+        """Make the graph hold exactly this part of the document; entities that are there already stay as they are.
 
         Raises:
             ServiceUnavailable: the server is away or a conflict lasted through all retries.
         """
+
+    def write_figures(self, figures: GraphFigures) -> None:
+        """Set these entities and relations; entities that are not in the graph are passed over."""
 
     def write_entities(self, change: EntityGraph) -> None:
         """Remove ``gone``; make mentions and relations of ``entities`` exactly these.
@@ -261,8 +265,14 @@ class DocumentStore(Protocol):
     def save_relations(self, lease: Lease, relations: Sequence[Evidence]) -> None:
         """Replace the document's evidence; keeps the lease."""
 
-    def graph_writing(self, document_id: DocumentId) -> AbstractContextManager[GraphWork]:
-        """The right to write the project's part of the graph, alone: what document and changed entities look like now."""
+    def graph_writing(self, lease: Lease) -> AbstractContextManager[GraphWork]:
+        """The right to write the project's part of the graph, alone, and what is to be written."""
+
+    def stale_graphs(self) -> list[str]:
+        """Ids of projects whose figures wait to be brought up to date although no document is on its way."""
+
+    def graph_refreshing(self, project_id: str) -> AbstractContextManager[GraphWork]:
+        """As ``graph_writing``, for changes and figures alone."""
 
     def finish_graph(self, lease: Lease) -> None:
         """Commit ``build_relationships``: the document has reached its end."""

@@ -30,16 +30,24 @@ class QueueProcessor:
     Args:
         documents: the database of record.
         start: sends one document on its way.
+        refresh: has the figures of a project's graph brought up to date.
         in_flight: most documents between `pending` and their end.
         poll: longest time between two looks at the database.
         idle: a document that stood still between two steps for so long is sent on again.
     """
 
     def __init__(
-        self, documents: DocumentStore, start: Callable[[Due], None], in_flight: int, poll: timedelta, idle: timedelta
+        self,
+        documents: DocumentStore,
+        start: Callable[[Due], None],
+        refresh: Callable[[str], None],
+        in_flight: int,
+        poll: timedelta,
+        idle: timedelta,
     ) -> None:
         self._documents = documents
         self._start = start
+        self._refresh = refresh
         self._in_flight = in_flight
         self._poll = poll.total_seconds()
         self._idle = idle
@@ -68,6 +76,8 @@ class QueueProcessor:
             log.warning("%s stood still before %s: sent on again", document.document_id, document.step)
         for document in (*due, *lost):
             self._start(document)
+        for project in self._documents.stale_graphs():
+            self._refresh(project)
         return len(due) + len(lost)
 
     def wake(self) -> None:
@@ -104,13 +114,18 @@ def listen(conninfo: str, processor: QueueProcessor) -> None:
 
 def main() -> None:
     """Run until SIGTERM or SIGINT."""
-    from pipeline.workflow import start
+    from pipeline.workflow import refresh, start
 
     settings = located(load_settings())
     logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     use = Services(settings)
     processor = QueueProcessor(
-        use.documents, lambda due: start(*due), settings.documents_in_flight, settings.poll_interval, settings.repair_after
+        use.documents,
+        lambda due: start(*due),
+        refresh,
+        settings.documents_in_flight,
+        settings.poll_interval,
+        settings.repair_after,
     )
 
     def end(_signal: int, _frame: FrameType | None) -> None:

@@ -17,7 +17,7 @@ class WorkerType:
 
 # Downstream first: a worker that serves several queues finishes documents before it starts new ones.
 WORKER_TYPES = (
-    WorkerType("graph", (Step.BUILD_RELATIONSHIPS,), "prefork", 4),
+    WorkerType("graph", (Step.BUILD_RELATIONSHIPS, "refresh_graph"), "prefork", 4),
     WorkerType("entity", (Step.EXTRACT_ENTITIES, Step.RESOLVE_ENTITIES), "prefork", 2),
     WorkerType("text", (Step.CREATE_DOCUMENT_NODE, Step.PROCESS_CHUNKING), "prefork", 4),
     WorkerType("ocr", (Step.PROCESS_OCR,), "prefork", 2),

@@ -14,6 +14,7 @@ from pipeline.tasks import (
     extract_entities,
     process_chunking,
     process_ocr,
+    refresh_graph,
     resolve_entities,
 )
 
@@ -31,3 +32,8 @@ def start(document_id: DocumentId, step: Step = Step.PROCESS_OCR) -> None:
     """Send the document on its way, from ``step`` to the end. Sending it twice does no harm: the lease decides."""
     steps = STEPS[list(Step).index(step) :]
     chain(task.si(document_id) for task in steps).apply_async()
+
+
+def refresh(project_id: str) -> None:
+    """Have the figures of a project's graph brought up to date."""
+    refresh_graph.delay(project_id)

@@ -1,11 +1,15 @@
 """What a run waits for: its documents and their attachments, until each has ended."""
 
+import time
 from collections.abc import Iterable
 from typing import NamedTuple
 
 from pipeline.model import DocumentId
 from pipeline.status import FINAL, Family, Status, Step
 from pipeline.stores.reports import Group, Outcome, Reports
+
+
+GRAPH_PATIENCE = 60.0  # seconds for the graph's figures after the last document; a graph that is away has them later
 
 
 class Counts(NamedTuple):
@@ -29,6 +33,7 @@ class Following:
         self.open = set(documents)
         self.ended: dict[DocumentId, Status] = {}
         self.counts = counted([], 0)
+        self._moved = time.monotonic()
 
     def look(self) -> list[DocumentId]:
         """Look again; returns the documents that have ended since the last look."""
@@ -38,7 +43,13 @@ class Following:
         # What is in no group any more was deleted.
         self.open = {d for g in groups if g.status not in FINAL for d in g.documents}
         self.counts = counted(groups, len(self.ended))
+        if ended:
+            self._moved = time.monotonic()
         return list(ended)
+
+    def graph_waits(self) -> bool:
+        """Whether all documents have ended and only the graph's figures are being brought up to date."""
+        return not self.open and time.monotonic() - self._moved < GRAPH_PATIENCE and self._reports.graph_waits()
 
     def outcomes(self, documents: Iterable[DocumentId]) -> list[Outcome]:
         """What became of these documents."""

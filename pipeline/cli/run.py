@@ -117,7 +117,7 @@ def _follow(crew: Crew, following: Following, shown: Display) -> None:
         shown.counts(following.counts)
         for outcome in following.outcomes(ended) if ended else ():
             shown.line(outcome_line(outcome))
-        if not following.open:
+        if not following.open and not following.graph_waits():
             return
         for message in crew.tend():
             shown.line(Text(message))

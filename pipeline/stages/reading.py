@@ -17,7 +17,10 @@ class ReadDocument:
 
 
 def read_document(
-    events: Iterable[ReadEvent], ocr: Callable[[], OcrEngine], speech: Callable[[], SpeechEngine], keep: Callable[[Attachment], None]
+    events: Iterable[ReadEvent],
+    ocr: Callable[[], OcrEngine],
+    speech: Callable[[], SpeechEngine],
+    keep: Callable[[Attachment], None],
 ) -> ReadDocument:
     """Take the events one by one, so that only one page's image is held at a time.
 

@@ -1,7 +1,7 @@
 """The graph on a Bolt server: Neo4j 5 or the embedded ArcadeDB. The statements stand in ``cypher/``."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -15,6 +15,7 @@ from pipeline.model import (
     EntityGraph,
     EntityType,
     GraphEntity,
+    GraphFigures,
     GraphMention,
     GraphRelation,
 )
@@ -66,8 +67,13 @@ class Neo4jGraph:
         self._server.write(lambda tx: _write_node(tx, node))
 
     def write_document(self, part: DocumentGraph) -> None:
-        """Make the graph hold exactly this part of the document; what it holds already is not written again."""
-        self._relabel(self._server.write(lambda tx: _write_document(tx, part)))
+        """Make the graph hold exactly this part of the document; entities that are there already stay as they are."""
+        self._server.write(lambda tx: _write_document(tx, part))
+
+    def write_figures(self, figures: GraphFigures) -> None:
+        """Set these entities and relations; entities that are not in the graph are passed over."""
+        if figures.entities or figures.relations:
+            self._relabel(self._server.write(lambda tx: _write_figures(tx, figures)))
 
     def write_entities(self, change: EntityGraph) -> None:
         """Remove ``gone``; make mentions and relations of ``entities`` exactly these."""
@@ -107,23 +113,31 @@ def _write_node(tx: ManagedTransaction, node: DocumentNode) -> None:
     tx.run(CYPHER["write_node"], node=asdict(node)).consume()
 
 
-def _write_document(tx: ManagedTransaction, part: DocumentGraph) -> list[Relabel]:
+def _write_document(tx: ManagedTransaction, part: DocumentGraph) -> None:
     node = part.document
     _write_node(tx, node)
     held = _write_chunks(tx, part)
-    created, relabel = _put_entities(tx, part.entities, {"project": node.project})
+    known = {name for (name,) in fetch_list(tx, CYPHER["known_entities"], ids=[entity.id for entity in part.entities])}
+    _create_entities(tx, [entity for entity in part.entities if entity.id not in known], {"project": node.project})
     _sync_mentions(tx, held, part.mentions)
-    _write_relations(tx, _relations(part.relations), _sizes(part.entities), set(created))
+
+
+def _write_figures(tx: ManagedTransaction, figures: GraphFigures) -> list[Relabel]:
+    relabel = _set_entities(tx, figures.entities, _entities_state(tx, [entity.id for entity in figures.entities]))
+    _write_relations(tx, _relations(figures.relations), _sizes(figures.entities))
     return relabel
 
 
 def _write_entities(tx: ManagedTransaction, change: EntityGraph) -> list[Relabel]:
     ids = [entity.id for entity in change.entities]
     _batched(tx, "delete_entities", change.gone)
-    created, relabel = _put_entities(tx, change.entities, {})
+    held = _entities_state(tx, ids)
+    created = [entity for entity in change.entities if entity.id not in held]
+    _create_entities(tx, created, {})
+    relabel = _set_entities(tx, change.entities, held)
     _sync_mentions(tx, _edges(fetch_list(tx, CYPHER["entities_mentions"], ids=ids)), change.mentions)
     if created:
-        tx.run(CYPHER["adopt"], ids=created).consume()
+        tx.run(CYPHER["adopt"], ids=[entity.id for entity in created]).consume()
     _sync_relations(tx, _undirected(fetch_list(tx, CYPHER["entities_relations"], ids=ids)), change)
     return relabel
 
@@ -143,31 +157,34 @@ def _write_chunks(tx: ManagedTransaction, part: DocumentGraph) -> Edges:
     return {}
 
 
-def _put_entities(tx: ManagedTransaction, entities: Sequence[GraphEntity], extra: Row) -> tuple[list[str], list[Relabel]]:
-    """Create or set entities; returns the ids of new ones, and the ones whose label must change."""
-    held = _entities_state(tx, [entity.id for entity in entities])
-    create: dict[str, list[Row]] = {kind.value: [] for kind in EntityType}
+def _set_entities(
+    tx: ManagedTransaction, entities: Sequence[GraphEntity], held: Mapping[str, tuple[set[str], Row]]
+) -> list[Relabel]:
+    """Set the properties that differ; returns the entities whose label must change."""
     change: list[Row] = []
     relabel: defaultdict[Pair, list[str]] = defaultdict(list)
-    for entity in entities:
-        row = entity._asdict() | {"type": entity.type.value} | extra
-        labels, properties = held.get(entity.id, (set(), {}))
-        if not properties:
-            create[entity.type.value].append(row)
-        elif properties | row != properties:
+    for entity in (entity for entity in entities if entity.id in held):
+        labels, properties = held[entity.id]
+        row = _entity_row(entity)
+        if properties | row != properties:
             change.append(row)
         for old in (labels & LABELS) - {label(entity.type)}:
             relabel[old, label(entity.type)].append(entity.id)
-    created = [row["id"] for rows in create.values() for row in rows]
-    _create_entities(tx, create)
     _batched(tx, "set_entities", change)
-    return created, [Relabel(old, new, ids) for (old, new), ids in relabel.items()]
+    return [Relabel(old, new, ids) for (old, new), ids in relabel.items()]
 
 
-def _create_entities(tx: ManagedTransaction, rows: Mapping[str, list[Row]]) -> None:
+def _create_entities(tx: ManagedTransaction, entities: Iterable[GraphEntity], extra: Row) -> None:
+    rows: dict[str, list[Row]] = {kind.value: [] for kind in EntityType}
+    for entity in entities:
+        rows[entity.type.value].append(_entity_row(entity) | extra)
     for start in range(0, max(map(len, rows.values())), BATCH // len(rows)):
         end = start + BATCH // len(rows)
         tx.run(CYPHER["create_entities"], {kind: part[start:end] for kind, part in rows.items()}).consume()
+
+
+def _entity_row(entity: GraphEntity) -> Row:
+    return entity._asdict() | {"type": entity.type.value}
 
 
 def _entities_state(tx: ManagedTransaction, ids: Sequence[str]) -> dict[str, tuple[set[str], Row]]:
@@ -197,15 +214,11 @@ def _sync_relations(tx: ManagedTransaction, held: Edges, change: EntityGraph) ->
     unknown = {entity for pair in gone | new for entity in pair} - sizes.keys()
     sizes |= {i: properties.get("documents", 0) for i, (_, properties) in _entities_state(tx, sorted(unknown)).items()}
     _batched(tx, "delete_relations", _relation_rows(gone, sizes))
-    _write_relations(tx, new, sizes, set())
+    _write_relations(tx, new, sizes)
 
 
-def _write_relations(tx: ManagedTransaction, relations: Edges, sizes: Mapping[str, int], created: Set[str]) -> None:
-    """Relations of an entity that was just created need not be looked for."""
-    rows = _relation_rows(relations, sizes)
-    fresh = [row for row in rows if row["subject"] in created or row["object"] in created]
-    _batched(tx, "create_relations", fresh)
-    _batched(tx, "write_relations", [row for row in rows if row["subject"] not in created and row["object"] not in created])
+def _write_relations(tx: ManagedTransaction, relations: Edges, sizes: Mapping[str, int]) -> None:
+    _batched(tx, "write_relations", _relation_rows(relations, sizes))
 
 
 def _relation_rows(relations: Edges, sizes: Mapping[str, int]) -> list[Row]:

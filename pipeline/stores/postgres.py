@@ -26,6 +26,7 @@ from pipeline.model import (
     Evidence,
     GraphChunk,
     GraphEntity,
+    GraphFigures,
     GraphMention,
     GraphRelation,
     GraphWork,
@@ -47,6 +48,7 @@ from pipeline.status import Step
 from pipeline.stores.database import SQL, Database, Rows
 
 NAMES_ARRIVED = "NL003"
+FIGURES_AFTER = 64  # documents after which the graph's figures are brought up to date at the latest
 
 
 class PostgresStore:
@@ -201,20 +203,26 @@ class PostgresStore:
         self._db.run("save_relations", **_held(lease), relations=Jsonb([r._asdict() for r in relations]))
 
     @contextmanager
-    def graph_writing(self, document_id: DocumentId) -> Iterator[GraphWork]:
+    def graph_writing(self, lease: Lease) -> Iterator[GraphWork]:
         """See ``ports.DocumentStore``."""
-        project = self._row("project_of", document_id)[0]
+        project = self._row("project_of", lease.document_id)[0]
         # Threads that wait for the project would hold the connections that the others need.
         with self._graph_turn, self._alone("graph", project) as connection:
-            rows = partial(_fetch, connection)
-            # One moment: what changes meanwhile is written by whoever changes it.
-            with connection.transaction():
-                connection.execute("set transaction isolation level repeatable read, read only")
-                changed = rows("changed_entities", project=project)
-                work = GraphWork(_document_graph(rows, document_id), _entity_graph(rows, project, changed))
-            yield work
-            if changed:
-                rows("changed_done", project=project, ids=[i for i, _, _ in changed], numbers=[n for _, n, _ in changed])
+            touched = _fetch(connection, "graph_turn", **_held(lease), most=FIGURES_AFTER)
+            with _graph_work(connection, project, touched, lease.document_id) as work:
+                yield work
+
+    @contextmanager
+    def graph_refreshing(self, project_id: str) -> Iterator[GraphWork]:
+        """See ``ports.DocumentStore``."""
+        with self._graph_turn, self._alone("graph", project_id) as connection:
+            touched = _fetch(connection, "graph_touched", project=project_id)
+            with _graph_work(connection, project_id, touched, None) as work:
+                yield work
+
+    def stale_graphs(self) -> list[str]:
+        """See ``ports.DocumentStore``."""
+        return [project for (project,) in self._db.rows("stale_graphs")]
 
     def finish_graph(self, lease: Lease) -> None:
         """See ``ports.DocumentStore``."""
@@ -254,13 +262,40 @@ def _only(rows: Rows) -> tuple[Any, ...]:
     return rows[0]
 
 
+@contextmanager
+def _graph_work(
+    connection: psycopg.Connection[tuple[Any, ...]], project: str, touched: Rows, document_id: DocumentId | None
+) -> Iterator[GraphWork]:
+    rows = partial(_fetch, connection)
+    documents = [document for (document,) in touched]
+    # One moment: what changes meanwhile is written by whoever changes it.
+    with connection.transaction():
+        connection.execute("set transaction isolation level repeatable read, read only")
+        changed = rows("changed_entities", project=project)
+        parts = (_document_graph(rows, document_id),) if document_id else ()
+        work = GraphWork(parts, _entity_graph(rows, project, changed), _figures(rows, documents))
+    yield work
+    if changed:
+        rows("changed_done", project=project, ids=[i for i, _, _ in changed], numbers=[n for _, n, _ in changed])
+    if documents:
+        rows("touched_done", documents=documents)
+
+
+def _figures(rows: Fetch, documents: list[str]) -> GraphFigures:
+    if not documents:
+        return GraphFigures()
+    return GraphFigures(
+        _entities(rows("touched_entities", documents=documents)),
+        tuple(GraphRelation(*r) for r in rows("touched_relations", documents=documents)),
+    )
+
+
 def _document_graph(rows: Fetch, document_id: DocumentId) -> DocumentGraph:
     return DocumentGraph(
         DocumentNode(*_only(rows("node", document=document_id))),
         tuple(GraphChunk(*r) for r in rows("graph_chunks", document=document_id)),
         _entities(rows("graph_entities", document=document_id)),
         tuple(GraphMention(*r) for r in rows("graph_mentions", document=document_id)),
-        tuple(GraphRelation(*r) for r in rows("graph_relations", document=document_id)),
     )
 
 

@@ -182,6 +182,10 @@ class Reports:
         rows = self._rows("progress", documents=list(documents))
         return [Group(Status(status), Step(step), ids) for status, step, ids in rows]
 
+    def graph_waits(self) -> bool:
+        """Whether the graph's figures are still to be brought up to date."""
+        return bool(self._rows("graph_waits")[0][0])
+
     def outcomes(self, documents: Sequence[DocumentId]) -> list[Outcome]:
         """What became of these documents, in the order in which they ended."""
         rows = self._rows("outcomes", documents=list(documents))

@@ -1,6 +1,11 @@
 """GRAPH stage: relations with their evidence, and the document's part of the graph."""
 
-from pipeline.model import Engine, Evidence, Lease
+from celery import Task
+
+from pipeline.celery_app import app
+from pipeline.errors import ServiceUnavailable
+from pipeline.model import Engine, Evidence, GraphWork, Lease
+from pipeline.ports import GraphStore
 from pipeline.stages.relations import Named, co_occurrences
 from pipeline.stages.sentences import sentence_spans
 from pipeline.status import Step
@@ -18,7 +23,25 @@ def build_relationships(lease: Lease) -> None:
     named = [Named(m.start, m.end, m.entity_id, m.type) for m in use.documents.mentions(lease.document_id)]
     relations = co_occurrences(sentence_spans(text), named)
     use.documents.save_relations(lease, [Evidence(*relation, confidence=1.0) for relation in relations])
-    with use.documents.graph_writing(lease.document_id) as work:
-        use.graph.write_entities(work.change)
-        use.graph.write_document(work.document)
+    with use.documents.graph_writing(lease) as work:
+        _write(use.graph, work)
     use.documents.finish_graph(lease)
+
+
+def _refresh(project_id: str) -> None:
+    """Bring the figures in the graph up to date where the last document of a project could not."""
+    use = services()
+    with use.documents.graph_refreshing(project_id) as work:
+        _write(use.graph, work)
+
+
+def _write(graph: GraphStore, work: GraphWork) -> None:
+    graph.write_entities(work.change)
+    for part in work.parts:
+        graph.write_document(part)
+    graph.write_figures(work.figures)
+
+
+refresh_graph: Task = app.task(
+    _refresh, name="refresh_graph", ignore_result=True, autoretry_for=(ServiceUnavailable,), retry_backoff=True
+)

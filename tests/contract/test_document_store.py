@@ -17,6 +17,8 @@ from pipeline.model import (
     DocumentInfo,
     EntityType,
     Evidence,
+    GraphFigures,
+    GraphWork,
     Lease,
     Mention,
     NameLink,
@@ -83,7 +85,7 @@ def chunked(store: PostgresStore, document: DocumentId, text: str = TEXT) -> Non
     store.save_chunks(begin(store, document, Step.PROCESS_CHUNKING), [Chunk(0, 0, half), Chunk(1, half, len(text))], vectors)
 
 
-def finished(store: PostgresStore, document: DocumentId) -> None:
+def related(store: PostgresStore, document: DocumentId) -> Lease:
     chunked(store, document)
     mentions = [Mention(0, 12, EntityType.PERSON), Mention(22, 37, EntityType.PERSON), Mention(43, 50, EntityType.PERSON)]
     store.save_mentions(begin(store, document, Step.EXTRACT_ENTITIES), mentions)
@@ -96,7 +98,11 @@ def finished(store: PostgresStore, document: DocumentId) -> None:
     ada, charles, again = store.mentions(document)
     assert charles.entity_id == again.entity_id != ada.entity_id
     store.save_relations(lease, [Evidence(ada.entity_id, "CO_OCCURS_WITH", charles.entity_id, 0, 38, 1.0)])
-    store.finish_graph(lease)
+    return lease
+
+
+def finished(store: PostgresStore, document: DocumentId) -> None:
+    store.finish_graph(related(store, document))
 
 
 def test_permitted_moves_are_the_same_in_code_and_database(db: psycopg.Connection[tuple[str, ...]]) -> None:
@@ -288,25 +294,58 @@ def test_a_name_that_arrived_meanwhile_is_compared_first(store: PostgresStore) -
     assert seen.keys == ("a lovelace",)
     link = NameLink("a lovelace", "ada lovelace", strong=True, reason="initial", score=0.9)
     assert store.save_resolution(mine, seen.arrival, [("ada lovelace", [0])], [new], [link])
-    with store.graph_writing(one) as work:
-        (entity,) = work.document.entities
-        assert (entity.name, entity.mentions, entity.documents) == ("Ada Lovelace", 2, 2)
+    ready = begin(store, one, Step.BUILD_RELATIONSHIPS)
+    with store.graph_writing(ready) as work:
         assert len(work.change.gone) == 1
-    with store.graph_writing(other) as work:
+        (entity,) = work.change.entities
+        assert (entity.name, entity.mentions, entity.documents) == ("Ada Lovelace", 2, 2)
+        assert work.figures == GraphFigures()
+    with store.graph_writing(begin(store, other, Step.BUILD_RELATIONSHIPS)) as work:
         assert work.change.gone == ()
+
+
+def written(store: PostgresStore, lease: Lease) -> GraphWork:
+    with store.graph_writing(lease) as work:
+        return work
 
 
 def test_what_the_graph_is_told(store: PostgresStore) -> None:
     document, second = claimed(store), claimed(store, "b.txt")
-    finished(store, document)
-    finished(store, second)
-    with store.graph_writing(document) as work:
-        part = work.document
+    first, _ = related(store, document), related(store, second)
+    (part,) = written(store, first).parts
     assert part.document.file_name == "a.txt"
     assert [c.index for c in part.chunks] == [0, 1]
-    assert {(e.name, e.mentions, e.documents) for e in part.entities} == {("Ada Lovelace", 2, 2), ("Charles Babbage", 4, 2)}
+    assert {e.name for e in part.entities} == {"Ada Lovelace", "Babbage"}
     assert sorted(m.count for m in part.mentions) == [1, 1, 1]
-    assert [(r.weight, r.documents) for r in part.relations] == [(2, 2)]
+
+
+def test_figures_wait_for_the_last_document_of_a_project(
+    db: psycopg.Connection[tuple[object, ...]], store: PostgresStore
+) -> None:
+    document, second = claimed(store), claimed(store, "b.txt")
+    first, last = related(store, document), related(store, second)
+    assert written(store, first).figures == GraphFigures()
+    figures = written(store, last).figures
+    assert {(e.name, e.mentions, e.documents) for e in figures.entities} == {
+        ("Ada Lovelace", 2, 2),
+        ("Charles Babbage", 4, 2),
+    }
+    assert [(r.weight, r.documents) for r in figures.relations] == [(2, 2)]
+    assert db.execute("select count(*) from graph_touched").fetchone() == (0,)
+
+
+def test_figures_that_nobody_wrote_are_found(db: psycopg.Connection[tuple[object, ...]], store: PostgresStore) -> None:
+    document, failing = claimed(store), claimed(store, "b.txt")
+    lease = related(store, document)
+    written(store, lease)
+    store.finish_graph(lease)
+    db.execute("update graph_touched set touched_at = now() - interval '1 minute'")
+    assert store.stale_graphs() == []
+    store.fail(begin(store, failing, Step.PROCESS_OCR), "encrypted", "It is encrypted.", None, 0)
+    (project,) = store.stale_graphs()
+    with store.graph_refreshing(project) as work:
+        assert (work.parts, len(work.figures.entities)) == ((), 2)
+    assert store.stale_graphs() == []
 
 
 def test_names_that_nothing_mentions_any_more_are_dropped(

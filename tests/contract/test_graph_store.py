@@ -19,6 +19,7 @@ from pipeline.model import (
     EntityType,
     GraphChunk,
     GraphEntity,
+    GraphFigures,
     GraphMention,
     GraphRelation,
 )
@@ -47,15 +48,21 @@ ADA, BOB, ACME = entity("ada"), entity("bob"), entity("acme", EntityType.ORGANIZ
 
 
 def part(document: str = "d1", chunks: int = 3, entities: tuple[GraphEntity, ...] = (ADA, BOB, ACME)) -> DocumentGraph:
-    """Each chunk names each entity once; each entity stands with the next."""
+    """Each chunk names each entity once."""
     cut = tuple(GraphChunk(f"{document}-{i}", i, i * 10, i * 10 + 9, f"Section {i}") for i in range(chunks))
     return DocumentGraph(
         DocumentNode(document, PROJECT, f"{document}.pdf", f"in/{document}.pdf", "application/pdf", "en", "letter"),
         cut,
         entities,
         tuple(GraphMention(c.id, e.id, 1, 0.5) for c in cut for e in entities),
-        tuple(GraphRelation(a.id, b.id, 2, 1) for a, b in pairwise(entities)),
     )
+
+
+def put(store: GraphStore, part: DocumentGraph) -> None:
+    """Write the document, then the figures of its entities: each stands with the next."""
+    store.write_document(part)
+    relations = tuple(GraphRelation(a.id, b.id, 2, 1) for a, b in pairwise(part.entities))
+    store.write_figures(GraphFigures(part.entities, relations))
 
 
 def rows(graph: neo4j.Driver, statement: str, **values: object) -> list[list[Any]]:
@@ -69,7 +76,7 @@ def whole(graph: neo4j.Driver) -> list[list[Any]]:
 
 
 def test_a_document_is_written_whole(store: GraphStore, graph: neo4j.Driver) -> None:
-    store.write_document(part())
+    put(store, part())
     assert store.counts(PROJECT) == {
         "Document": 1, "Chunk": 3, "Entity": 3, "Person": 2, "Organization": 1,
         "HAS_CHUNK": 3, "NEXT": 2, "MENTIONS": 9, "CO_OCCURS_WITH": 2,
@@ -85,34 +92,35 @@ def test_a_document_is_written_whole(store: GraphStore, graph: neo4j.Driver) -> 
 
 
 def test_writing_twice_changes_nothing(store: GraphStore, graph: neo4j.Driver) -> None:
-    store.write_document(part())
+    put(store, part())
     first = whole(graph)
-    store.write_document(part())
+    put(store, part())
     assert whole(graph) == first
 
 
 def test_the_way_to_a_graph_does_not_matter(store: GraphStore, graph: neo4j.Driver) -> None:
     small = part(chunks=2, entities=(ADA, BOB))
-    store.write_document(small)
+    put(store, small)
     fresh = whole(graph)
-    store.write_document(replace(small, mentions=small.mentions[:1]))
-    store.write_document(replace(small, chunks=small.chunks[:1], mentions=()))
-    store.write_document(small)
+    put(store, replace(small, mentions=small.mentions[:1]))
+    put(store, replace(small, chunks=small.chunks[:1], mentions=()))
+    put(store, small)
     assert whole(graph) == fresh
 
 
 def test_fewer_chunks_and_mentions_remove_the_old_ones(store: GraphStore, graph: neo4j.Driver) -> None:
-    store.write_document(part())
-    store.write_document(part(chunks=1, entities=(ADA,)))
+    put(store, part())
+    put(store, part(chunks=1, entities=(ADA,)))
     assert rows(graph, "MATCH (c:Chunk) RETURN c.id") == [["d1-0"]]
     assert rows(graph, "MATCH (c:Chunk)-[m:MENTIONS]->(e:Entity) RETURN c.id, e.id") == [["d1-0", "ada"]]
 
 
 def test_figures_are_set_and_never_added(store: GraphStore, graph: neo4j.Driver) -> None:
-    store.write_document(part(entities=(ADA, BOB)))
+    put(store, part(entities=(ADA, BOB)))
     new = part(entities=(entity("ada", mentions=7, documents=2), BOB))
     mention = GraphMention("d1-0", "ada", 4, 0.75)
-    store.write_document(replace(new, mentions=(mention,), relations=(GraphRelation("bob", "ada", 9, 3),)))
+    store.write_document(replace(new, mentions=(mention,)))
+    store.write_figures(GraphFigures(new.entities, (GraphRelation("bob", "ada", 9, 3),)))
     assert rows(graph, "MATCH (e:Entity {id: 'ada'}) RETURN e.mentions, e.documents") == [[7, 2]]
     assert rows(graph, "MATCH ()-[m:MENTIONS]->() RETURN m.count, m.confidence") == [[4, 0.75]]
     assert rows(graph, "MATCH (a)-[r:CO_OCCURS_WITH]->(b) RETURN a.id, r.weight, r.documents, b.id") == [
@@ -121,8 +129,8 @@ def test_figures_are_set_and_never_added(store: GraphStore, graph: neo4j.Driver)
 
 
 def test_documents_share_entities(store: GraphStore) -> None:
-    store.write_document(part("d1"))
-    store.write_document(part("d2", entities=(ADA, entity("eve"))))
+    put(store, part("d1"))
+    put(store, part("d2", entities=(ADA, entity("eve"))))
     counts = store.counts(PROJECT)
     assert (counts["Document"], counts["Person"], counts["MENTIONS"], counts["CO_OCCURS_WITH"]) == (2, 3, 15, 3)
 
@@ -130,16 +138,16 @@ def test_documents_share_entities(store: GraphStore) -> None:
 def test_a_node_alone_keeps_its_chunks(store: GraphStore, graph: neo4j.Driver) -> None:
     node = part().document
     store.write_node(node)
-    store.write_document(part())
+    put(store, part())
     store.write_node(replace(node, language="de"))
     assert store.counts(PROJECT)["Chunk"] == 3
     assert rows(graph, "MATCH (d:Document) RETURN d.language") == [["de"]]
 
 
 def test_an_entity_changes_its_type_and_keeps_what_it_has(store: GraphStore, graph: neo4j.Driver) -> None:
-    store.write_document(part(chunks=1))
+    put(store, part(chunks=1))
     for kind in EntityType:
-        store.write_document(part(chunks=1, entities=(entity("ada", kind), entity("bob", kind), ACME)))
+        put(store, part(chunks=1, entities=(entity("ada", kind), entity("bob", kind), ACME)))
         found = rows(graph, "MATCH (e:Entity {id: 'ada'}) RETURN labels(e), e.type")
         assert [(set(labels), value) for labels, value in found] == [({"Entity", label(kind)}, kind.value)]
     assert rows(graph, "MATCH (e:Entity {id: 'ada'})<-[:MENTIONS]-(c) RETURN c.id") == [["d1-0"]]
@@ -147,7 +155,7 @@ def test_an_entity_changes_its_type_and_keeps_what_it_has(store: GraphStore, gra
 
 
 def test_joined_entities_hand_over_what_they_had(store: GraphStore, graph: neo4j.Driver) -> None:
-    store.write_document(part(chunks=2))
+    put(store, part(chunks=2))
     joined = entity("ada", mentions=4)
     mentions = (
         GraphMention("d1-0", "ada", 2, 0.5),
@@ -165,7 +173,7 @@ def test_joined_entities_hand_over_what_they_had(store: GraphStore, graph: neo4j
 
 
 def test_a_parted_entity_belongs_to_the_project(store: GraphStore, graph: neo4j.Driver) -> None:
-    store.write_document(part(chunks=2, entities=(ADA, ACME)))
+    put(store, part(chunks=2, entities=(ADA, ACME)))
     mentions = (GraphMention("d1-0", "ada", 1, 0.5), GraphMention("d1-1", "new", 1, 0.5))
     store.write_entities(EntityGraph((), (ADA, entity("new", EntityType.EMAIL)), mentions, ()))
     found = rows(graph, "MATCH (c:Chunk)-[:MENTIONS]->(e) WHERE e.id <> 'acme' RETURN c.id, e.id, e.project ORDER BY c.id")
@@ -174,15 +182,15 @@ def test_a_parted_entity_belongs_to_the_project(store: GraphStore, graph: neo4j.
 
 
 def test_a_change_of_nothing_is_nothing(store: GraphStore, graph: neo4j.Driver) -> None:
-    store.write_document(part())
+    put(store, part())
     before = whole(graph)
     store.write_entities(EMPTY)
     assert whole(graph) == before
 
 
 def test_a_deleted_document_leaves_its_neighbours(store: GraphStore, graph: neo4j.Driver) -> None:
-    store.write_document(part("d1"))
-    store.write_document(part("d2"))
+    put(store, part("d1"))
+    put(store, part("d2"))
     for _ in range(2):
         store.delete_document(DocumentId("d1"))
     assert rows(graph, "MATCH (d:Document) RETURN d.id") == [["d2"]]
@@ -194,14 +202,14 @@ def test_a_deleted_document_leaves_its_neighbours(store: GraphStore, graph: neo4
 
 
 def test_a_document_without_text_is_only_its_node(store: GraphStore) -> None:
-    store.write_document(part(chunks=0, entities=()))
+    put(store, part(chunks=0, entities=()))
     assert store.counts(PROJECT) == {"Document": 1}
 
 
 def test_projects_are_counted_apart(store: GraphStore) -> None:
-    store.write_document(part("d1"))
+    put(store, part("d1"))
     other = part("d2", entities=(entity("zoe"),))
-    store.write_document(replace(other, document=replace(other.document, project="other")))
+    put(store, replace(other, document=replace(other.document, project="other")))
     assert store.counts("other") == {
         "Document": 1,
         "Chunk": 3,
@@ -216,14 +224,14 @@ def test_projects_are_counted_apart(store: GraphStore) -> None:
 
 def test_more_than_a_batch_is_written(store: GraphStore) -> None:
     many = tuple(entity(f"e{i}") for i in range(2100))
-    store.write_document(part(chunks=1, entities=many))
+    put(store, part(chunks=1, entities=many))
     counts = store.counts(PROJECT)
     assert (counts["Person"], counts["MENTIONS"], counts["CO_OCCURS_WITH"]) == (2100, 2100, 2099)
 
 
 def test_names_are_only_data(store: GraphStore, graph: neo4j.Driver) -> None:
     name = "'}) DETACH DELETE n // \u202e \"\\ 名"
-    store.write_document(part(entities=(entity("ada")._replace(name=name),)))
+    put(store, part(entities=(entity("ada")._replace(name=name),)))
     assert rows(graph, "MATCH (e:Entity) RETURN e.name") == [[name]]
 
 
@@ -233,12 +241,13 @@ def test_writers_that_meet_make_one_entity(endpoints: Endpoints, store: GraphSto
         list(pool.map(lambda i: stores[i % 4].write_document(part(f"d{i}")), range(16)))
     for each in stores:
         each.close()
+    put(store, part("d0"))
     counts = store.counts(PROJECT)
     assert (counts["Document"], counts["Entity"], counts["MENTIONS"], counts["CO_OCCURS_WITH"]) == (16, 3, 144, 2)
 
 
 def test_an_id_is_unique_for_every_kind_of_node(store: GraphStore, graph: neo4j.Driver) -> None:
-    store.write_document(part())
+    put(store, part())
     for statement in ("CREATE (:Document {id: 'd1'})", "CREATE (:Chunk {id: 'd1-0'})", "CREATE (:Entity:Law {id: 'ada'})"):
         with pytest.raises(neo4j.exceptions.ConstraintError):
             rows(graph, statement)

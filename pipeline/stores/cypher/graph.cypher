@@ -24,6 +24,9 @@ UNWIND $rows AS row MATCH (a:Chunk {id: row.before}) MATCH (b:Chunk {id: row.aft
 // name: delete_document
 MATCH (d:Document {id: $document}) OPTIONAL MATCH (d)-[:HAS_CHUNK]->(c:Chunk) DETACH DELETE c, d
 
+// name: known_entities
+UNWIND $ids AS id MATCH (e:Entity {id: id}) RETURN collect([e.id]) AS state
+
 // name: entities_state
 UNWIND $ids AS id MATCH (e:Entity {id: id}) RETURN collect([labels(e), properties(e)]) AS state
 
@@ -76,10 +79,6 @@ UNWIND $rows AS row MATCH (c:Chunk {id: row.chunk})-[m:MENTIONS]->(:Entity {id: 
 // name: entities_relations
 UNWIND $ids AS id MATCH (e:Entity {id: id})-[r:CO_OCCURS_WITH]-(other:Entity)
 RETURN collect([e.id, other.id, r.weight, r.documents]) AS state
-
-// name: create_relations
-UNWIND $rows AS row MATCH (s:Entity {id: row.subject}) MATCH (o:Entity {id: row.object})
-CREATE (s)-[:CO_OCCURS_WITH {weight: row.weight, documents: row.documents}]->(o)
 
 // name: write_relations
 UNWIND $rows AS row MATCH (a:Entity {id: row.rare}) MATCH (b:Entity {id: row.common})

@@ -64,6 +64,7 @@ create table documents (
     error_code text,
     error_message text,
     failed_pages integer[] not null default '{}',
+    graph_token bigint not null default -1,             -- the lease under which the graph was told of it
     media_type text not null default '',
     language text not null default '',
     category text not null default '',
@@ -227,6 +228,15 @@ create table graph_changes (
     primary key (project_id, entity_id)
 );
 
+-- Documents that were written to the graph since the figures of their entities and relations were brought up to date there.
+create table graph_touched (
+    document_id uuid primary key references documents on delete cascade,
+    project_id uuid not null references projects on delete cascade,
+    touched_at timestamptz not null default now()
+);
+
+create index graph_touched_of_project on graph_touched (project_id);
+
 create view canonical_entities with (security_invoker = true) as
 select e.id as name_id, e.project_id, coalesce(e.merged_into, e.id) as entity_id
 from entities e;
@@ -258,3 +268,4 @@ alter table mentions enable row level security;
 alter table relationships enable row level security;
 alter table relationship_evidence enable row level security;
 alter table graph_changes enable row level security;
+alter table graph_touched enable row level security;

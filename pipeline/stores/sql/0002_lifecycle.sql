@@ -164,6 +164,8 @@ declare
     v_before text;
     v_fingerprint text;
 begin
+    -- A lease that a crash of the database takes back costs a repetition and no result.
+    perform set_config('synchronous_commit', 'off', true);
     select * into d from documents where id = p_document for update;
     if not found or d.status not in ('queued', 'extracting', 'processing_chunks', 'processing') then
         return query select 'gone', 0::bigint;

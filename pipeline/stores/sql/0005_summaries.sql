@@ -5,29 +5,84 @@ create function names_of(p_entity uuid) returns setof uuid language sql stable r
     select p_entity union all select id from entities where merged_into = p_entity
 $$;
 
--- Name: of the spellings of the canonical name that are about as long as its key, the most frequent; type: the most frequent one.
-create function entity_summary(p_entity uuid)
-returns table (name text, type entity_type, mentions bigint, documents bigint) language sql stable rows 1 as $$
-    with all_mentions as (
-        select m.name, m.type, m.document_id, m.entity_id from mentions m where m.entity_id in (select names_of(p_entity))
+-- Of each entity: the most frequent type; of the spellings of its canonical name that are about as long as its key, the most
+-- frequent. Entities without mentions are left out.
+create function entity_summaries(p_entities uuid[])
+returns table (entity_id uuid, name text, type entity_type, mentions bigint, documents bigint) language sql stable as $$
+    with names as (
+        select i as entity_id, i as name_id from unnest(p_entities) i
+        union all
+        select e.merged_into, e.id from entities e where e.merged_into = any (p_entities)
+    ), forms as (
+        select n.entity_id, n.name_id = n.entity_id as own, m.name, m.type, m.document_id, count(*) as times
+        from names n join mentions m on m.entity_id = n.name_id
+        group by 1, 2, 3, 4, 5
+    ), totals as (
+        select entity_id, sum(times)::bigint as mentions, count(distinct document_id) as documents from forms group by 1
+    ), types as (
+        select distinct on (entity_id) entity_id, type from forms group by 1, 2 order by 1, sum(times) desc, 2
+    ), spellings as (
+        select distinct on (f.entity_id) f.entity_id, f.name
+        from forms f join entities e on e.id = f.entity_id
+        group by f.entity_id, f.own, f.name, e.tokens
+        order by f.entity_id, f.own desc, abs(cardinality(string_to_array(f.name, ' ')) - e.tokens), sum(f.times) desc,
+                 f.name collate "C"
     )
-    select (select a.name from all_mentions a join entities e on e.id = a.entity_id
-            where a.entity_id = p_entity group by a.name, e.tokens
-            order by abs(cardinality(string_to_array(a.name, ' ')) - e.tokens), count(*) desc, a.name collate "C" limit 1),
-           (select a.type from all_mentions a group by a.type order by count(*) desc, a.type limit 1),
-           count(*), count(distinct a.document_id)
-    from all_mentions a
+    select entity_id, s.name, y.type, t.mentions, t.documents
+    from totals t join types y using (entity_id) join spellings s using (entity_id)
 $$;
 
--- How many passages and documents name both entities together.
-create function pair_weight(p_one uuid, p_other uuid)
-returns table (weight bigint, documents bigint) language sql stable rows 1 as $$
-    select count(distinct (v.document_id, v.start_offset, v.end_offset)), count(distinct v.document_id)
-    from (
-        select r.id from relationships r
-        where r.subject_id in (select names_of(p_one)) and r.object_id in (select names_of(p_other)) and r.predicate = 'CO_OCCURS_WITH'
+create function entity_summary(p_entity uuid)
+returns table (name text, type entity_type, mentions bigint, documents bigint) language sql stable rows 1 as $$
+    select name, type, mentions, documents from entity_summaries(array[p_entity])
+$$;
+
+-- Of each pair of entities that these documents show together: passages and documents over the whole project.
+create function pair_weights(p_documents uuid[])
+returns table (subject_id uuid, object_id uuid, weight bigint, documents bigint) language sql stable as $$
+    with pairs as (
+        select distinct least(s.entity_id, o.entity_id) as a, greatest(s.entity_id, o.entity_id) as b
+        from relationship_evidence v
+        join relationships r on r.id = v.relationship_id and r.predicate = 'CO_OCCURS_WITH'
+        join canonical_entities s on s.name_id = r.subject_id
+        join canonical_entities o on o.name_id = r.object_id
+        where v.document_id = any (p_documents) and s.entity_id <> o.entity_id
+    ), ends as (
+        select a as entity_id from pairs union select b from pairs
+    ), names as (
+        select entity_id, entity_id as name_id from ends
         union all
-        select r.id from relationships r
-        where r.subject_id in (select names_of(p_other)) and r.object_id in (select names_of(p_one)) and r.predicate = 'CO_OCCURS_WITH'
-    ) pair join relationship_evidence v on v.relationship_id = pair.id
+        select e.merged_into, e.id from entities e join ends on ends.entity_id = e.merged_into
+    ), related as (
+        select r.id, least(s.entity_id, o.entity_id) as a, greatest(s.entity_id, o.entity_id) as b
+        from names s
+        join relationships r on r.subject_id = s.name_id and r.predicate = 'CO_OCCURS_WITH'
+        join names o on o.name_id = r.object_id
+    )
+    select p.a, p.b, count(distinct (v.document_id, v.start_offset, v.end_offset)), count(distinct v.document_id)
+    from pairs p
+    join related r on r.a = p.a and r.b = p.b
+    join relationship_evidence v on v.relationship_id = r.id
+    group by 1, 2
+$$;
+
+-- Note that the graph is being told of this document. Returns the documents whose figures are now to be brought up to date
+-- there: p_most at the latest, and all when no other document of the project is on its way.
+create function graph_turn(p_document uuid, p_token bigint, p_most integer) returns setof uuid language plpgsql as $$
+declare
+    d documents := hold_lease(p_document, 'build_relationships', p_token);
+begin
+    update documents set graph_token = p_token where id = p_document;
+    insert into graph_touched (document_id, project_id) values (d.id, d.project_id) on conflict do nothing;
+    if (select count(*) from graph_touched t where t.project_id = d.project_id) >= p_most or not graph_busy(d.project_id) then
+        return query select t.document_id from graph_touched t where t.project_id = d.project_id;
+    end if;
+end $$;
+
+-- Whether a document of the project is on its way that the graph was not told of.
+create function graph_busy(p_project uuid) returns boolean language sql stable as $$
+    select exists (
+        select from documents d
+        where d.project_id = p_project and d.graph_token <> d.token
+          and d.status in ('pending', 'queued', 'extracting', 'processing_chunks', 'processing'))
 $$;

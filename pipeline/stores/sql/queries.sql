@@ -82,24 +82,32 @@ from mentions m join canonical_entities e on e.name_id = m.entity_id
 where m.document_id = %(document)s and m.chunk_id is not null group by 1, 2 order by 1, 2;
 
 -- name: graph_entities
-with wanted as (
-    select distinct e.entity_id from mentions m join canonical_entities e on e.name_id = m.entity_id
-    where m.document_id = %(document)s
-)
-select w.entity_id::text, s.name, s.type::text, s.mentions, s.documents
-from wanted w cross join lateral entity_summary(w.entity_id) s order by 1;
+select e.entity_id::text, min(m.name), min(m.type)::text, count(*), 1
+from mentions m join canonical_entities e on e.name_id = m.entity_id
+where m.document_id = %(document)s group by 1 order by 1;
 
--- name: graph_relations
-with touched as (
-    select distinct s.entity_id as a, o.entity_id as b
-    from relationship_evidence v
-    join relationships r on r.id = v.relationship_id and r.predicate = 'CO_OCCURS_WITH'
-    join canonical_entities s on s.name_id = r.subject_id
-    join canonical_entities o on o.name_id = r.object_id
-    where v.document_id = %(document)s and s.entity_id <> o.entity_id
-), pairs as (select distinct least(a, b) as a, greatest(a, b) as b from touched)
-select p.a::text, p.b::text, w.weight, w.documents
-from pairs p cross join lateral pair_weight(p.a, p.b) w order by 1, 2;
+-- name: graph_turn
+select graph_turn::text from graph_turn(%(document)s, %(token)s, %(most)s);
+
+-- name: graph_touched
+select document_id::text from graph_touched where project_id = %(project)s;
+
+-- name: touched_entities
+select s.entity_id::text, s.name, s.type::text, s.mentions, s.documents
+from entity_summaries(array(
+    select distinct e.entity_id from mentions m join canonical_entities e on e.name_id = m.entity_id
+    where m.document_id = any (%(documents)s::uuid[]))) s order by 1;
+
+-- name: touched_relations
+select subject_id::text, object_id::text, weight, documents from pair_weights(%(documents)s::uuid[]) order by 1, 2;
+
+-- name: touched_done
+delete from graph_touched where document_id = any (%(documents)s::uuid[]) returning true;
+
+-- name: stale_graphs
+select p.id::text from projects p
+where exists (select from graph_touched t where t.project_id = p.id and t.touched_at < now() - interval '2 s')
+  and not graph_busy(p.id);
 
 -- name: changed_entities
 select c.entity_id::text, c.number, coalesce(e.merged_into is null, false) as stands
@@ -112,8 +120,7 @@ where c.project_id = %(project)s and c.entity_id = done.id and c.number = done.n
 returning true;
 
 -- name: entities_summary
-select w::text, s.name, s.type::text, s.mentions, s.documents
-from unnest(%(ids)s::uuid[]) w cross join lateral entity_summary(w) s where s.mentions > 0 order by 1;
+select entity_id::text, name, type::text, mentions, documents from entity_summaries(%(ids)s::uuid[]) order by 1;
 
 -- name: entities_mentions
 select m.chunk_id::text, e.entity_id::text, count(*), max(m.confidence)

@@ -179,6 +179,9 @@ select row_to_json(line)::text from (
     cross join lateral (select v.document_id, v.start, v."end") place
     group by subject_id, predicate, object_id order by subject_id, predicate, object_id) line;
 
+-- name: graph_waits
+select exists (select from graph_touched where project_id = %(project)s);
+
 -- name: graph_documents
 select id::text, source_path, file_name, status::text, language, category
 from documents where project_id = %(project)s order by source_path collate "C";
