@@ -29,6 +29,7 @@ from pipeline.stages.names import (
     shape,
     sound,
     strokes,
+    without_nation,
 )
 
 Strength = Literal["strong", "weak"]
@@ -192,6 +193,8 @@ def _names(one: Parts, other: Parts) -> _Match | None:
         return _Match("weak", "short form", 0.7)
     if len(one.tokens) == 1 and len(one.text) >= ACRONYM and one.text in acronyms(other.tokens):
         return _Match("weak", "acronym", 0.7)
+    if "," not in one.text + other.text and sorted(one.tokens) == sorted(without_nation(other.tokens)):
+        return _Match("weak", "nation left out", 0.6)
     return None
 
 

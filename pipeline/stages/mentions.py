@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from pipeline.model import EntityType, Mention
 
-VERSION = "2"
+VERSION = "3"
 _PERSON, _LOCATION = EntityType.PERSON, EntityType.LOCATION
 _EXACT = frozenset({EntityType.DATE, EntityType.MONEY, EntityType.LAW, EntityType.EMAIL, EntityType.PHONE, EntityType.URL})
 _NAMES = frozenset(EntityType) - _EXACT

@@ -194,6 +194,11 @@ def acronyms(tokens: tuple[str, ...]) -> set[str]:
     return {"".join(t[0] for t in tokens), "".join(t[0] for t in tokens if t not in words.SMALL_WORDS)}
 
 
+def without_nation(tokens: tuple[str, ...]) -> tuple[str, ...]:
+    """A name of four words or more without the nationality that it begins with ("Libyan National Transitional Council")."""
+    return tokens[1:] if len(tokens) > 3 and tokens[0].endswith(("an", "ese", "ish")) and "of" not in tokens else ()
+
+
 @lru_cache(maxsize=65536)
 def blocking_keys(key: str) -> frozenset[str]:
     """Index keys of a name: about five, one for an address, none in other exact classes.
@@ -219,5 +224,5 @@ def blocking_keys(key: str) -> frozenset[str]:
     elif len(name.tokens) <= LONGEST:
         keys |= {f"r{' '.join((*name.tokens[:i], '*', *name.tokens[i + 1 :]))}" for i in range(len(name.tokens))}
         keys |= {f"a{short}" for short in acronyms(name.tokens) if len(short) >= ACRONYM}
-        keys |= {f"o{' '.join(sorted(name.tokens))}"}
+        keys |= {f"o{' '.join(sorted(tokens))}" for tokens in (name.tokens, without_nation(name.tokens)) if tokens}
     return frozenset(keys)

@@ -86,6 +86,7 @@ def test_different_persons_stay_apart(one: str, other: str) -> None:
 @pytest.mark.parametrize(
     ("one", "other", "strength"),
     [
+        ("National Transitional Council", "Libyan Transitional National Council", "weak"),
         ("Benghazi", "Benghazl", "strong"),
         ("Al-Qaeda", "al Qaida", "strong"),
         ("Microsoft", "Microsft", "strong"),
@@ -122,6 +123,8 @@ def test_spellings_and_short_forms_of_other_names(one: str, other: str, strength
         ("China", "Republic of China"),
         ("New York", "New York City"),
         ("HRC", "Human Rights Council"),
+        ("National Army", "Libyan National Army"),
+        ("Ministry of Foreign Affairs", "Libyan Ministry of Foreign Affairs"),
         ("University of Washington", "Washington University"),
     ],
 )
@@ -225,7 +228,7 @@ WORDS = [
     "Korea",
     "Benghazi",
 ]
-WORDS += ["Bengazi", "Company", "Co", "Holdings", "Organization", "Organisation", "Misurata", "NTC", "NBOL"]
+WORDS += ["Libyan", "Bengazi", "Company", "Co", "Holdings", "Organization", "Organisation", "Misurata", "NTC", "NBOL"]
 PEOPLE = st.builds(
     lambda title, given, surname, end: " ".join([*title, *given, surname, *end]),
     st.sampled_from([[], ["Mr."], ["Secretary"]]),
