@@ -32,6 +32,7 @@ REPEATED = 0.9
 
 _AND = re.compile(r"\s+(?:and|&)\s+")
 _SPACE = re.compile(r"\s+")
+_RUN = re.compile(r"\w+")
 _WORD = re.compile(r"[^\W\d_][\w'’-]*")
 _LAST = re.compile(r"\s([^\W\d_][\w'’-]*)\Z")
 _COUNTED = re.compile(
@@ -150,12 +151,24 @@ def _votes(text: str, mention: Mention, places: set[int]) -> Iterator[tuple[Enti
 def _repeated(text: str, names: list[Mention], exact: list[Mention]) -> list[Mention]:
     """The other places of names that the model passed over."""
     known = _known(text, names, exact)
-    if not known:
-        return []
-    pattern = re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, sorted(known, key=len, reverse=True)))})(?!\w)")
-    places = ((place, known[place.group()]) for place in pattern.finditer(text))
-    again = [Mention(*place.span(), like.type, round(like.confidence * REPEATED, 3)) for place, like in places]
+    places = ((start, known[name], len(name)) for start, name in _places(text, known))
+    again = [Mention(at, at + size, like.type, round(like.confidence * REPEATED, 3)) for at, like, size in places]
     return _without_overlap(again, [*names, *exact])
+
+
+def _places(text: str, names: Iterable[str]) -> Iterator[tuple[int, str]]:
+    """Where the names stand as whole words, the longest at each place; the time hardly grows with their number."""
+    by_first: defaultdict[str, list[str]] = defaultdict(list)
+    for name in sorted(names, key=len, reverse=True):
+        if first := _RUN.match(name):
+            by_first[first[0]].append(name)
+    end = 0
+    for run in _RUN.finditer(text):
+        for name in by_first.get(run[0], ()) if run.start() >= end else ():
+            if text.startswith(name, run.start()) and not _RUN.match(text, run.start() + len(name)):
+                end = run.start() + len(name)
+                yield run.start(), name
+                break
 
 
 def _known(text: str, names: list[Mention], exact: list[Mention]) -> dict[str, Mention]:
