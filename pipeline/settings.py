@@ -6,6 +6,7 @@ A service whose URL is not set is started by the embedded supervisor, which hand
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal, Self
+from urllib.parse import quote
 
 from pydantic import AliasChoices, BeforeValidator, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -19,7 +20,7 @@ def _seconds(value: object) -> object:
     """A plain number is seconds; what is no number may be an ISO 8601 duration."""
     try:
         return timedelta(seconds=float(value)) if isinstance(value, str | int | float) else value
-    except ValueError:
+    except (ValueError, OverflowError):
         return value
 
 
@@ -163,7 +164,7 @@ class Settings(BaseSettings):
             return self.celery_broker_url.get_secret_value()
         if not self.redis_host:
             return ""
-        password = f":{self.redis_password.get_secret_value()}@" if self.redis_password else ""
+        password = f":{quote(self.redis_password.get_secret_value(), safe='')}@" if self.redis_password else ""
         return f"redis://{password}{self.redis_host}:{self.redis_port}/0"
 
     @property

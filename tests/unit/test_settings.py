@@ -1,0 +1,99 @@
+from datetime import timedelta
+from urllib.parse import unquote, urlsplit
+
+import pytest
+from pydantic import SecretStr
+
+from pipeline.errors import Misconfigured
+from pipeline.settings import Settings, load_settings
+
+SECRET = "s3cr3t-word"
+
+
+@pytest.fixture(autouse=True)
+def nothing_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in (*(field.upper() for field in Settings.model_fields), "REDIS_URL", "CELERY_REDIS_URL"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def settings() -> Settings:
+    return load_settings(_env_file=None)
+
+
+def test_with_nothing_set_every_server_is_embedded() -> None:
+    assert (settings().broker, settings().database, settings().neo4j_uri) == ("", "", "")
+
+
+@pytest.mark.parametrize("name", ["CELERY_BROKER_URL", "CELERY_REDIS_URL", "REDIS_URL"])
+def test_the_broker_has_the_names_of_the_earlier_system(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv(name, "redis://queue:6380/1")
+    assert settings().broker == "redis://queue:6380/1"
+
+
+def test_the_name_that_celery_knows_wins(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REDIS_URL", "redis://other/0")
+    monkeypatch.setenv("CELERY_BROKER_URL", "redis://queue/0")
+    assert settings().broker == "redis://queue/0"
+
+
+@pytest.mark.parametrize("password", ["plain", "p@ss/w:o#r d?%41"])
+def test_the_broker_can_be_given_in_parts(monkeypatch: pytest.MonkeyPatch, password: str) -> None:
+    monkeypatch.setenv("REDIS_HOST", "queue")
+    assert settings().broker == "redis://queue:6379/0"
+    monkeypatch.setenv("REDIS_PORT", "6380")
+    monkeypatch.setenv("REDIS_PASSWORD", password)
+    parts = urlsplit(settings().broker)
+    assert (parts.hostname, parts.port, unquote(parts.password or "")) == ("queue", 6380, password)
+
+
+def test_times_are_seconds_or_durations(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CELERY_TASK_SOFT_TIME_LIMIT", "90")
+    monkeypatch.setenv("CELERY_TASK_TIME_LIMIT", "PT2M")
+    assert settings().celery_task_soft_time_limit == timedelta(seconds=90)
+    assert settings().celery_task_time_limit == timedelta(minutes=2)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("CELERY_TASK_TIME_LIMIT", "7200", "must be below CELERY_VISIBILITY_TIMEOUT"),
+        ("CELERY_TASK_SOFT_TIME_LIMIT", "3601", "must not be above CELERY_TASK_TIME_LIMIT"),
+        ("CELERY_TASK_TIME_LIMIT", SECRET, "CELERY_TASK_TIME_LIMIT: "),
+        ("LEASE_DURATION", "inf", "LEASE_DURATION: "),
+        ("OCR_ENGINE", SECRET, "OCR_ENGINE: "),
+        ("CHUNK_TOKENS", "1", "CHUNK_TOKENS: "),
+        ("REDIS_PORT", SECRET, "REDIS_PORT: "),
+    ],
+)
+def test_a_wrong_value_is_refused_by_its_name_alone(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, told: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(Misconfigured, match=told) as caught:
+        settings()
+    assert SECRET not in str(caught.value)
+    assert caught.value.__cause__ is None
+
+
+def test_an_empty_variable_is_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", "")
+    monkeypatch.setenv("CELERY_TASK_TIME_LIMIT", "")
+    assert settings().database == ""
+    assert settings().celery_task_time_limit == timedelta(hours=1)
+
+
+def test_secrets_are_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    url = f"postgresql://me:{SECRET}@host/db"
+    for name in ("DATABASE_URL", "REDIS_URL", "REDIS_PASSWORD", "NEO4J_PASSWORD", "CELERY_RESULT_BACKEND"):
+        monkeypatch.setenv(name, url)
+    found = settings()
+    assert found.database == url
+    assert SECRET not in f"{found!r} {found} {found.model_dump()} {found.model_dump_json()}"
+    hidden = [name for name, value in found if isinstance(value, SecretStr)]
+    assert len(hidden) == 5
+
+
+def test_settings_are_frozen_and_every_one_is_explained() -> None:
+    with pytest.raises(ValueError, match="frozen"):
+        settings().chunk_tokens = 20
+    assert [name for name, field in Settings.model_fields.items() if not field.description] == []
