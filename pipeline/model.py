@@ -357,8 +357,8 @@ class Evidence(NamedTuple):
 class GraphWork(NamedTuple):
     """What is to be written to the graph now.
 
-    ``parts``: of the document that asks; ``change``: entities whose names were linked or parted; ``figures``: for all documents
-    written since they were last brought up to date, and empty as long as more documents are on their way.
+    ``parts``: of the document that asks; ``change``: entities whose names were linked or parted; ``figures``: for all
+    documents written since they were last brought up to date, and empty as long as more documents are on their way.
     """
 
     parts: tuple[DocumentGraph, ...]

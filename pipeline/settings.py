@@ -59,7 +59,7 @@ class Settings(BaseSettings):
     """Tasks that one worker runs at once; the table of queues decides unless set."""
     celery_worker_prefetch_multiplier: int = Field(1, ge=1)
     """Messages that a worker reserves for each running task."""
-    celery_worker_max_tasks_per_child: int = Field(1000, ge=1)
+    celery_worker_max_tasks_per_child: int = Field(5000, ge=1)
     """Tasks after which a pool process is replaced; lower means more often."""
     celery_task_soft_time_limit: Seconds = timedelta(seconds=3300)
     """Time after which a task is asked to stop, in seconds."""

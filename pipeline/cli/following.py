@@ -8,7 +8,6 @@ from pipeline.model import DocumentId
 from pipeline.status import FINAL, Family, Status, Step
 from pipeline.stores.reports import Group, Outcome, Reports
 
-
 GRAPH_PATIENCE = 60.0  # seconds for the graph's figures after the last document; a graph that is away has them later
 
 

@@ -1,0 +1,1 @@
+"""Models and services behind the protocols of ``ports``: one engine a file."""

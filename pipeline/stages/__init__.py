@@ -1,0 +1,1 @@
+"""The steps as pure functions: values in, values out."""

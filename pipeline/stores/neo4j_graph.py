@@ -117,8 +117,10 @@ def _write_document(tx: ManagedTransaction, part: DocumentGraph) -> None:
     node = part.document
     _write_node(tx, node)
     held = _write_chunks(tx, part)
-    known = {name for (name,) in fetch_list(tx, CYPHER["known_entities"], ids=[entity.id for entity in part.entities])}
+    known: dict[str, str | None] = dict(fetch_list(tx, CYPHER["known_entities"], ids=[e.id for e in part.entities]))
     _create_entities(tx, [entity for entity in part.entities if entity.id not in known], {"project": node.project})
+    # An entity that a change created before any of its chunks was there belongs to no project yet.
+    _batched(tx, "set_entities", [{"id": i, "project": node.project} for i, project in known.items() if not project])
     _sync_mentions(tx, held, part.mentions)
 
 

@@ -43,20 +43,29 @@ def stage_task(step: Step, made_by: MadeBy) -> Callable[[Callable[[Lease], None]
 
 def _perform(task: Task, step: Step, made_by: MadeBy, body: Callable[[Lease], None], document_id: DocumentId) -> None:
     use = services()
+    engine, fault = _described(use, made_by)
     try:
-        engine = " + ".join("/".join(engine) for engine in made_by(use))
         verdict, lease = use.documents.begin(document_id, step, engine, task.request.hostname or "")
-    except ServiceUnavailable as fault:
-        raise task.retry(exc=fault, countdown=_wait(use, task.request.retries, fault)) from fault
+    except ServiceUnavailable as away:
+        raise task.retry(exc=away, countdown=_wait(use, task.request.retries, away)) from away
     if verdict is Verdict.DONE:
         return
     if verdict is not Verdict.RUN:
         log.info("%s of %s: %s", step, document_id, verdict)
         raise Ignore
-    with use.heartbeat.of(lease):
-        failure = _try(body, lease)
-    if failure is not None:
-        _settle(task, use, lease, failure)
+    if fault is None:
+        with use.heartbeat.of(lease):
+            fault = _try(body, lease)
+    if fault is not None:
+        _settle(task, use, lease, fault)
+
+
+def _described(use: Services, made_by: MadeBy) -> tuple[str, Exception | None]:
+    """What the result will be made by; the fault, if an engine cannot be had."""
+    try:
+        return " + ".join("/".join(engine) for engine in made_by(use)), None
+    except Exception as fault:  # noqa: BLE001  # told as the document's failure, once it is ours
+        return "", fault
 
 
 def _try(body: Callable[[Lease], None], lease: Lease) -> Exception | None:

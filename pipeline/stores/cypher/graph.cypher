@@ -25,7 +25,7 @@ UNWIND $rows AS row MATCH (a:Chunk {id: row.before}) MATCH (b:Chunk {id: row.aft
 MATCH (d:Document {id: $document}) OPTIONAL MATCH (d)-[:HAS_CHUNK]->(c:Chunk) DETACH DELETE c, d
 
 // name: known_entities
-UNWIND $ids AS id MATCH (e:Entity {id: id}) RETURN collect([e.id]) AS state
+UNWIND $ids AS id MATCH (e:Entity {id: id}) RETURN collect([e.id, e.project]) AS state
 
 // name: entities_state
 UNWIND $ids AS id MATCH (e:Entity {id: id}) RETURN collect([labels(e), properties(e)]) AS state
