@@ -24,7 +24,7 @@ def _seconds(value: object) -> object:
         return value
 
 
-Seconds = Annotated[timedelta, BeforeValidator(_seconds)]
+Seconds = Annotated[timedelta, BeforeValidator(_seconds), Field(gt=timedelta())]
 
 
 class Settings(BaseSettings):

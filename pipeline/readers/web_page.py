@@ -1,4 +1,4 @@
-"""Web pages: everything a person would see, block by block; scripts, styles and hidden parts left out."""
+"""Web pages: the main text where the page marks it, else all that a person would see, block by block."""
 
 import re
 from collections.abc import Iterator
@@ -22,6 +22,7 @@ _BLOCK, _PARAGRAPH = "\v", "\f"
 _GAP = re.compile(r"\s{2,}|[\v\f]")
 _SPACE = re.compile(r"\s+")
 _LEFT_OUT = {"script", "style", "noscript", "template", "head", "svg", "object", "iframe", "select", "datalist"}
+_AROUND = frozenset({"nav", "aside", "footer"})
 _BLOCKS = {"address", "article", "aside", "blockquote", "body", "center", "dd", "details", "dialog", "div", "dl", "dt",
            "fieldset", "figcaption", "figure", "footer", "form", "header", "hr", "html", "legend", "li", "main", "nav", "ol",
            "section", "summary", "table", "caption", "tbody", "thead", "tfoot", "tr", "ul", "option", "frame"}  # fmt: skip
@@ -54,7 +55,7 @@ def visible_text(content: bytes, declared: str = "") -> tuple[str, str]:
     if any("depth" in entry.message for entry in parser.error_log):
         text = tidy(_TAG.sub(" ", _SCRIPT.sub(" ", source)))
     else:
-        text = tidy(_GAP.sub(_gap, "".join(_walk(root))))
+        text = tidy(_GAP.sub(_gap, "".join(_walk(*_main(root)))))
     if title and title.casefold() not in _SPACE.sub(" ", text).casefold():
         text = f"{title}\n\n{text}".rstrip()
     return title, text
@@ -68,21 +69,34 @@ def _gap(match: re.Match[str]) -> str:
     return "\n" if _BLOCK in gap or "\n" in gap else "\t" if "\t" in gap else gap
 
 
-def _walk(root: etree._Element) -> Iterator[str]:
+def _main(root: etree._Element) -> tuple[etree._Element, frozenset[str]]:
+    """What the page marks as its main text, and the elements to leave out of it; the whole page if that is less than half."""
+    marked = list(root.iter("main")) or root.xpath("//*[@role='main']") or list(root.iter("article"))
+    if len(marked) == 1 and 2 * _letters(marked[0]) >= _letters(root):
+        return marked[0], _AROUND
+    return root, frozenset()
+
+
+def _letters(element: etree._Element) -> int:
+    shown = (part for part in element.iter() if part.tag not in _LEFT_OUT)
+    return sum(len((text or "").strip()) for part in shown for text in (part.text, part.tail))
+
+
+def _walk(root: etree._Element, without: frozenset[str]) -> Iterator[str]:
     """Pieces of text and line ends, without recursion: a hostile page nests as deeply as it likes."""
     walker = etree.iterwalk(root, events=("start", "end"))
     preformatted = 0
     for event, element in walker:
         tag = element.tag if isinstance(element.tag, str) else ""
         if event == "start":
-            if tag in _LEFT_OUT or _hidden(element):
+            if tag in _LEFT_OUT or tag in without or _hidden(element):
                 walker.skip_subtree()
                 continue
             preformatted += tag == "pre"
             yield _opening(tag, element)
             yield _inline(element.text, preformatted)
         else:
-            if tag not in _LEFT_OUT and not _hidden(element):
+            if tag not in _LEFT_OUT and tag not in without and not _hidden(element):
                 preformatted -= tag == "pre"
                 yield _closing(tag)
             if element is not root:

@@ -69,6 +69,7 @@ def test_all_samples_complete_with_their_attachments(ran: Ran) -> None:
 def test_the_text_is_found(ran: Ran, name: str) -> None:
     document, spec = ran.document(name), SPECS[name]
     text = flat(document["text"])
+    assert [unwanted for unwanted in spec.get("absent", ()) if flat(unwanted) in text] == []
     missing = [wanted for wanted in spec["contains"] if flat(wanted) not in text]
     assert len(missing) <= (0 if spec["source"] == Source.TEXT else MISREAD), missing
     assert {page["source"] for page in document["pages"]} == {spec["source"]}

@@ -39,3 +39,16 @@ def test_deep_pages_are_read() -> None:
 def test_a_page_without_text_is_empty() -> None:
     assert visible_text(b"<html><body></body></html>") == ("", "")
     assert visible_text(b"  ") == ("", "")
+
+
+def test_a_marked_main_text_leaves_out_what_stands_around_it() -> None:
+    story = "The ship left the harbour at noon. " * 5
+    page = f"<nav>Home Sport</nav><main><article><p>{story}</p><aside>Buy paint</aside></article></main><footer>Imprint</footer>"
+    text = visible_text(page.encode())[1]
+    assert story.strip() in text
+    assert not [word for word in ("Sport", "paint", "Imprint") if word in text]
+
+
+def test_a_page_that_is_mostly_outside_its_main_text_is_kept_whole() -> None:
+    page = "<main><p>Welcome.</p></main><div><p>The whole report stands here, outside of what is marked.</p></div>"
+    assert "The whole report" in visible_text(page.encode())[1]
