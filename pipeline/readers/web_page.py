@@ -70,7 +70,7 @@ def _gap(match: re.Match[str]) -> str:
 
 
 def _main(root: etree._Element) -> tuple[etree._Element, frozenset[str]]:
-    """What the page marks as its main text, and the elements to leave out of it; the whole page if that is less than half."""
+    """What the page marks as its main text, and what to leave out of it; the whole page if that is less than half."""
     marked = list(root.iter("main")) or root.xpath("//*[@role='main']") or list(root.iter("article"))
     if len(marked) == 1 and 2 * _letters(marked[0]) >= _letters(root):
         return marked[0], _AROUND
