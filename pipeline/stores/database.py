@@ -1,5 +1,6 @@
 """Connections to PostgreSQL, and its errors in the pipeline's words."""
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -13,6 +14,8 @@ from pipeline.stores.statements import load_statements
 LEASE_LOST = "NL001"
 CONFLICTS = ("40001", "40P01", "23503", "23505")  # another transaction was in the way: try again
 DATABASE_AWAY = ("57", "53", "08")  # classes: operator intervention, insufficient resources, connection
+
+logging.getLogger("psycopg.pool").setLevel(logging.CRITICAL)  # what it would say is raised here as an error
 
 SQL = load_statements("sql/queries.sql")
 Rows = list[tuple[Any, ...]]
