@@ -110,26 +110,31 @@ TASKS = (
         "search",
         "F/chunking_evaluation",
         ("score.py", "retrieval"),
-        (Figure("search, recall at 5", 0.82, at("5", "recall")), Figure("search, IoU at 5", 0.050, at("5", "iou"))),
+        (
+            Figure("search, recall at 5", 0.82, at("at_k", "5", "recall")),
+            Figure("search, IoU at 5", 0.050, at("at_k", "5", "iou")),
+        ),
         made=True,
     ),
     Task(
         "formats", "B/good", ("score_read.py", "formats"), (Figure("formats, plain: passed with text", 0.80, plain_formats),)
     ),
-    Task("receipts", "A/sroie", ("score_read.py", "ocr"), (Figure("A/sroie word F1", 0.79, at("A/sroie", "all", "f1")),)),
+    Task(
+        "receipts", "A/sroie", ("score_read.py", "ocr"), (Figure("A/sroie word F1", 0.79, at("A/sroie", "all", "word_f1")),)
+    ),
     Task(
         "scans",
         "A/misc_scans",
         ("score_read.py", "ocr"),
-        (Figure("A/misc_scans word F1, English", 0.85, at("A/misc_scans", "lang:en", "f1")),),
+        (Figure("A/misc_scans word F1, English", 0.85, at("A/misc_scans", "lang:en", "word_f1")),),
     ),
     Task(
         "speech",
         "C/speech_clips",
         ("score_read.py", "speech"),
         (
-            Figure("speech WER, English", 0.07, at("en", "wer"), at_most=True),
-            Figure("words in silence", 0, at("silence", "words"), at_most=True),
+            Figure("speech WER, English", 0.07, at("lang:en", "wer"), at_most=True),
+            Figure("words in silence", 0, at("words_in_silence"), at_most=True),
         ),
     ),
 )
