@@ -215,6 +215,19 @@ def test_submitting_again_does_nothing_until_the_content_changes(store: Postgres
     assert store.file(document).storage_key == "k2"
 
 
+def test_new_content_that_cannot_be_read_does_not_show_the_old(
+    db: psycopg.Connection[tuple[object, ...]], store: PostgresStore
+) -> None:
+    document = claimed(store)
+    finished(store, document)
+    store.submit("matter", [Submission("a.txt", "a.txt", "matter/2", 10, "2")])
+    store.claim(1, 1)
+    store.fail(begin(store, document, Step.PROCESS_OCR), "damaged", "It is damaged.", None, 0)
+    assert store.reading(document).text == ""
+    for table in ("pages", "chunks", "mentions", "relationship_evidence", "entities"):
+        assert db.execute(f"select count(*) from {table}".encode()).fetchone() == (0,)
+
+
 def test_a_bad_document_ends_at_once_and_a_passing_fault_is_tried_again(
     db: psycopg.Connection[tuple[object, ...]], store: PostgresStore
 ) -> None:

@@ -63,6 +63,7 @@ begin
             select * into d from documents x
             where x.project_id = v_project and x.source_path = f.source_path for update;
             if d.sha256 <> f.sha256 and d.status in ('completed', 'partial_error', 'error', 'cancelled', 'pending') then
+                perform forget_results(d.id);
                 update documents set storage_key = f.storage_key, size = f.size, sha256 = f.sha256 where id = d.id;
                 perform restart_document(d.id, 'process_ocr');
                 outcome := 'changed';

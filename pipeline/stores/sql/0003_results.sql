@@ -161,6 +161,29 @@ begin
     perform relink(p_project, v_around);
 end $$;
 
+-- What was read from the document's former content: gone before the new one is read, so that an error never shows the old.
+create function forget_results(p_document uuid) returns void language plpgsql as $$
+declare
+    v_project uuid := (select project_id from documents where id = p_document);
+    v_before uuid[] := (select array_agg(distinct entity_id) from mentions where document_id = p_document and entity_id is not null);
+    v_parted uuid[] := (
+        select array_agg(id) from (
+            select left_id as id from entity_links where document_id = p_document
+            union select right_id from entity_links where document_id = p_document) t);
+begin
+    perform pg_advisory_xact_lock(hashtext('names'), hashtext(v_project::text));
+    perform note_changes(v_project, v_before);
+    delete from relationship_evidence where document_id = p_document;
+    delete from mentions where document_id = p_document;
+    delete from entity_links where document_id = p_document;
+    delete from chunks where document_id = p_document;
+    delete from pages where document_id = p_document;
+    delete from document_steps where document_id = p_document;
+    update documents set text = '', media_type = '', language = '', category = '', metadata = '{}' where id = p_document;
+    perform relink(v_project, v_parted);
+    perform drop_unused(v_project, v_before || v_parted);
+end $$;
+
 -- Compute anew which entity each name stands for, around the given names. The result depends on names and links alone:
 -- strong links make components; from each, the weak links are followed to where none leads further, and if that is one component,
 -- the first belongs to it. ``stages.linking.canonicalize`` says the same in Python, and a test compares the two.
