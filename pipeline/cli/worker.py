@@ -50,5 +50,6 @@ def worker_commands(settings: Settings, cores: int) -> dict[str, list[str]]:
     return {
         "queue_processor": [sys.executable, "-m", "pipeline.queue_processor"],
         "ocr": celery_command(settings, ocr, concurrency),
-        "rest": celery_command(settings, rest, concurrency, others),
+        # Steps also wait for the database and the graph: only more processes than cores keep the cores busy.
+        "rest": celery_command(settings, rest, settings.celery_worker_concurrency or 2 * cores, others),
     }
