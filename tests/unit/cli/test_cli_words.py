@@ -85,5 +85,6 @@ def test_every_queue_is_served_once_and_downstream_goes_first() -> None:
     served = [words[words.index("-Q") + 1].split(",") for words in commands.values() if "-Q" in words]
     assert sorted(queue for queues in served for queue in queues) == sorted(w.name for w in WORKER_TYPES)
     assert ["graph", "entity", "text", "default"] in served
-    assert all(words[words.index("--concurrency") + 1] == "3" for words in commands.values() if "-Q" in words)
+    processes = {name: words[words.index("--concurrency") + 1] for name, words in commands.items() if "-Q" in words}
+    assert processes == {"ocr": "3", "rest": "6"}
     assert "pipeline.queue_processor" in commands["queue_processor"]
