@@ -30,7 +30,9 @@ def write_scans(folder: Path, count: int, seed: int = 3) -> None:
                 p="Anna Berger", q="Henry Novak", f=chance.choice(FIRMS), l=chance.choice(PLACES), n=line, d=7, y=11
             )
             draw.text((150, 180 + 52 * line), clause, fill=20, font=font)
-        page = page.rotate(chance.uniform(-0.8, 0.8), fillcolor=250).filter(ImageFilter.GaussianBlur(0.6))
+        page = page.rotate(chance.uniform(-0.8, 0.8), Image.Resampling.BICUBIC, fillcolor=250).filter(
+            ImageFilter.GaussianBlur(0.6)
+        )
         page.save(folder / f"{number:03d}.png")
 
 
