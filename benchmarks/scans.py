@@ -1,4 +1,4 @@
-"""Whether both cores are busy: scanned pages through the chain, against the same reading in one process.
+"""Whether both cores are busy: scanned pages through the chain, against the same stage functions in one process.
 
 usage: python benchmarks/scans.py [--pages 20]
 
@@ -13,7 +13,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from overhead import CLAUSES, FIRMS, PLACES, run, wait
+from overhead import CLAUSES, FIRMS, PLACES, PROCESSES, run, time_loop, wait, write_documents
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
 
@@ -36,27 +36,6 @@ def write_scans(folder: Path, count: int, seed: int = 3) -> None:
         page.save(folder / f"{number:03d}.png")
 
 
-def time_one_process(folder: Path, home: Path) -> float:
-    """Wall seconds of reading all pages in this process, the engine loaded before."""
-    from pipeline.settings import load_settings
-    from pipeline.stages.reading import read_document
-    from pipeline.wiring import Services
-
-    use = Services(load_settings(nlp_pipeline_home=home))
-    paths = sorted(folder.iterdir())
-
-    def read(path: Path) -> None:
-        read_document(use.reader.read(path, path.name), lambda: use.ocr, lambda: use.speech, lambda _: None)
-
-    read(paths[0])
-    began = time.monotonic()
-    for path in paths:
-        read(path)
-    seconds = time.monotonic() - began
-    use.reader.close()
-    return seconds
-
-
 def main() -> None:
     """Time both and print the share."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -67,8 +46,9 @@ def main() -> None:
     home = work / "home"
     try:
         write_scans(work / "docs", args.pages)
-        write_scans(work / "warm", 4, seed=4)
-        before = time_one_process(work / "docs", home)
+        write_documents(work / "warm", 8 * PROCESSES, seed=8)
+        write_scans(work / "warm" / "scans", 2 * PROCESSES, seed=4)
+        before = time_loop(work / "docs", home, 1)
         run(home, "up")
         run(home, "submit", str(work / "warm"), "--project", "warm")
         wait(home, "warm")
@@ -77,11 +57,11 @@ def main() -> None:
         wait(home, "timed")
         chain = time.monotonic() - began
         run(home, "down")
-        after = time_one_process(work / "docs", home)
+        after = time_loop(work / "docs", home, 1)
     finally:
         shutil.rmtree(work, ignore_errors=True)
     one = (before + after) / 2
-    print(f"one process: {before:.1f} s before, {after:.1f} s after; chain, all stages: {chain:.1f} s")
+    print(f"one process: {before:.1f} s before, {after:.1f} s after; chain: {chain:.1f} s")
     print(json.dumps({"share": round(chain / one, 3), "pages": args.pages, "one_process_seconds": round(one, 1)}))
 
 

@@ -1,4 +1,8 @@
-"""Numbered migrations: each runs once, in one transaction, in order."""
+"""Numbered migrations, which run once in order, and functions, which are replaced whenever their file changed.
+
+A numbered file never changes once it was released; a function is changed where it stands. Where its arguments change, a
+numbered file drops the old one.
+"""
 
 import hashlib
 from importlib.resources import files
@@ -11,9 +15,10 @@ FOLDER = files("pipeline.stores") / "sql"
 
 
 def migrations() -> list[tuple[str, str]]:
-    """Name and text of each migration, in order."""
-    names = sorted(entry.name for entry in FOLDER.iterdir() if entry.name[:4].isdigit() and entry.name.endswith(".sql"))
-    return [(name, (FOLDER / name).read_text(encoding="utf-8")) for name in names]
+    """Name and text of each migration, in order; the files of functions come last."""
+    numbered = sorted(entry.name for entry in FOLDER.iterdir() if entry.name[:4].isdigit())
+    functions = sorted(f"functions/{entry.name}" for entry in (FOLDER / "functions").iterdir())
+    return [(name, FOLDER.joinpath(name).read_text(encoding="utf-8")) for name in (*numbered, *functions)]
 
 
 def migrate(conninfo: str, only: int | None = None) -> list[str]:
@@ -35,6 +40,7 @@ def migrate(conninfo: str, only: int | None = None) -> list[str]:
                 " (name text primary key, sha256 text not null, applied_at timestamptz not null default now())"
             )
             db.execute("alter table schema_migrations enable row level security")
+            db.execute("set local check_function_bodies = off")  # they may stand in any order
             return [name for name, text in migrations()[:only] if _apply(db, name, text)]
     except psycopg.OperationalError as fault:
         raise ServiceUnavailable(f"The database cannot be reached: {_first_line(fault)}") from fault
@@ -47,12 +53,16 @@ def migrate(conninfo: str, only: int | None = None) -> list[str]:
 def _apply(db: psycopg.Connection[tuple[str]], name: str, text: str) -> bool:
     digest = hashlib.sha256(text.encode()).hexdigest()
     row = db.execute("select sha256 from schema_migrations where name = %s", (name,)).fetchone()
-    if row:
-        if row[0] != digest:
-            raise Misconfigured(f"Migration {name} was changed after it had been applied to this database.")
+    if row and row[0] == digest:
         return False
+    if row and not name.startswith("functions/"):
+        raise Misconfigured(f"Migration {name} was changed after it had been applied to this database.")
     db.execute(text.encode())
-    db.execute("insert into schema_migrations (name, sha256) values (%s, %s)", (name, digest))
+    db.execute(
+        "insert into schema_migrations (name, sha256) values (%s, %s)"
+        " on conflict (name) do update set sha256 = excluded.sha256, applied_at = now()",
+        (name, digest),
+    )
     return True
 
 

@@ -1,13 +1,13 @@
 -- What is computed of an entity and of a pair: never stored, so never wrong.
 
 -- All names that stand for a canonical entity.
-create function names_of(p_entity uuid) returns setof uuid language sql stable rows 3 as $$
+create or replace function names_of(p_entity uuid) returns setof uuid language sql stable rows 3 as $$
     select p_entity union all select id from entities where merged_into = p_entity
 $$;
 
 -- Of each entity: the most frequent type; of the spellings of its canonical name that are about as long as its key, the most
 -- frequent. Entities without mentions are left out.
-create function entity_summaries(p_entities uuid[])
+create or replace function entity_summaries(p_entities uuid[])
 returns table (entity_id uuid, name text, type entity_type, mentions bigint, documents bigint) language sql stable as $$
     with names as (
         select i as entity_id, i as name_id from unnest(p_entities) i
@@ -32,13 +32,13 @@ returns table (entity_id uuid, name text, type entity_type, mentions bigint, doc
     from totals t join types y using (entity_id) join spellings s using (entity_id)
 $$;
 
-create function entity_summary(p_entity uuid)
+create or replace function entity_summary(p_entity uuid)
 returns table (name text, type entity_type, mentions bigint, documents bigint) language sql stable rows 1 as $$
     select name, type, mentions, documents from entity_summaries(array[p_entity])
 $$;
 
 -- Of each pair of entities that these documents show together: passages and documents over the whole project.
-create function pair_weights(p_documents uuid[])
+create or replace function pair_weights(p_documents uuid[])
 returns table (subject_id uuid, object_id uuid, weight bigint, documents bigint) language sql stable as $$
     with pairs as (
         select distinct least(s.entity_id, o.entity_id) as a, greatest(s.entity_id, o.entity_id) as b
@@ -64,25 +64,4 @@ returns table (subject_id uuid, object_id uuid, weight bigint, documents bigint)
     join related r on r.a = p.a and r.b = p.b
     join relationship_evidence v on v.relationship_id = r.id
     group by 1, 2
-$$;
-
--- Note that the graph is being told of this document. Returns the documents whose figures are now to be brought up to date
--- there: p_most at the latest, and all when no other document of the project is on its way.
-create function graph_turn(p_document uuid, p_token bigint, p_most integer) returns setof uuid language plpgsql as $$
-declare
-    d documents := hold_lease(p_document, 'build_relationships', p_token);
-begin
-    update documents set graph_token = p_token where id = p_document;
-    insert into graph_touched (document_id, project_id) values (d.id, d.project_id) on conflict do nothing;
-    if (select count(*) from graph_touched t where t.project_id = d.project_id) >= p_most or not graph_busy(d.project_id) then
-        return query select t.document_id from graph_touched t where t.project_id = d.project_id;
-    end if;
-end $$;
-
--- Whether a document of the project is on its way that the graph was not told of.
-create function graph_busy(p_project uuid) returns boolean language sql stable as $$
-    select exists (
-        select from documents d
-        where d.project_id = p_project and d.graph_token <> d.token
-          and d.status in ('pending', 'queued', 'extracting', 'processing_chunks', 'processing'))
 $$;

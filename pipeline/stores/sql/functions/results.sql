@@ -1,7 +1,7 @@
 -- The results of each step, committed together with the end of its lease.
 
 -- p_pages: [{number, start, end, source, confidence, width, height, words, segments}]; p_children: [{id?, source_path, file_name, storage_key, size, sha256}].
-create function commit_pages(p_document uuid, p_token bigint, p_media_type text, p_metadata jsonb, p_text text, p_pages jsonb, p_children jsonb)
+create or replace function commit_pages(p_document uuid, p_token bigint, p_media_type text, p_metadata jsonb, p_text text, p_pages jsonb, p_children jsonb)
 returns void language plpgsql as $$
 declare
     d documents := hold_lease(p_document, 'process_ocr', p_token);
@@ -20,7 +20,7 @@ begin
     perform finish_step(d);
 end $$;
 
-create function commit_node(p_document uuid, p_token bigint, p_language text, p_category text) returns void language plpgsql as $$
+create or replace function commit_node(p_document uuid, p_token bigint, p_language text, p_category text) returns void language plpgsql as $$
 declare
     d documents := hold_lease(p_document, 'create_document_node', p_token);
 begin
@@ -29,7 +29,7 @@ begin
 end $$;
 
 -- p_chunks: [{start, end, heading, embedding: "[…]"}].
-create function commit_chunks(p_document uuid, p_token bigint, p_chunks jsonb) returns void language plpgsql as $$
+create or replace function commit_chunks(p_document uuid, p_token bigint, p_chunks jsonb) returns void language plpgsql as $$
 declare
     d documents := hold_lease(p_document, 'process_chunking', p_token);
 begin
@@ -45,14 +45,14 @@ begin
 end $$;
 
 -- The graph is to be told anew of the entities that these names stand for: a document no longer says of them what it said.
-create function note_changes(p_project uuid, p_names uuid[]) returns void language sql as $$
+create or replace function note_changes(p_project uuid, p_names uuid[]) returns void language sql as $$
     insert into graph_changes (project_id, entity_id)
     select distinct p_project, entity_id from canonical_entities where name_id = any (p_names) order by entity_id
     on conflict (project_id, entity_id) do update set number = default
 $$;
 
 -- p_mentions: [{start, end, type, confidence}]; the chunk of a mention is the one that it starts in.
-create function commit_mentions(p_document uuid, p_token bigint, p_mentions jsonb) returns void language plpgsql as $$
+create or replace function commit_mentions(p_document uuid, p_token bigint, p_mentions jsonb) returns void language plpgsql as $$
 declare
     d documents := hold_lease(p_document, 'extract_entities', p_token);
     v_before uuid[];
@@ -73,7 +73,7 @@ begin
 end $$;
 
 -- Known names that share a blocking key with the given ones or are among them, and the arrival up to which they are complete.
-create function candidate_names(p_project uuid, p_keys text[], p_blocking_keys text[]) returns jsonb language sql stable as $$
+create or replace function candidate_names(p_project uuid, p_keys text[], p_blocking_keys text[]) returns jsonb language sql stable as $$
     select jsonb_build_object(
         'arrival', coalesce((select max(arrival) from entities where project_id = p_project), 0),
         'keys', coalesce((
@@ -87,7 +87,7 @@ $$;
 -- p_clusters: [{key, mentions: [number]}]; p_names: the names that were not known: [{key, tokens, blocking_keys}];
 -- p_links: [{left, right, strong, reason, score, by_document}] by key. Refused with NL003 if a name arrived after p_arrival that
 -- should have been compared, and by a foreign key if one was dropped since: read the candidates again.
-create function commit_resolution(p_document uuid, p_token bigint, p_arrival bigint, p_clusters jsonb, p_names jsonb, p_links jsonb)
+create or replace function commit_resolution(p_document uuid, p_token bigint, p_arrival bigint, p_clusters jsonb, p_names jsonb, p_links jsonb)
 returns void language plpgsql as $$
 declare
     d documents := hold_lease(p_document, 'resolve_entities', p_token);
@@ -138,7 +138,7 @@ begin
 end $$;
 
 -- Names that no mention and no document's own link use any more are removed, and what hung on them is linked anew.
-create function drop_unused(p_project uuid, p_ids uuid[]) returns void language plpgsql as $$
+create or replace function drop_unused(p_project uuid, p_ids uuid[]) returns void language plpgsql as $$
 declare
     v_unused uuid[];
     v_around uuid[];
@@ -162,7 +162,7 @@ begin
 end $$;
 
 -- What was read from the document's former content: gone before the new one is read, so that an error never shows the old.
-create function forget_results(p_document uuid) returns void language plpgsql as $$
+create or replace function forget_results(p_document uuid) returns void language plpgsql as $$
 declare
     v_project uuid := (select project_id from documents where id = p_document);
     v_before uuid[] := (select array_agg(distinct entity_id) from mentions where document_id = p_document and entity_id is not null);
@@ -187,7 +187,7 @@ end $$;
 -- Compute anew which entity each name stands for, around the given names. The result depends on names and links alone:
 -- strong links make components; from each, the weak links are followed to where none leads further, and if that is one component,
 -- the first belongs to it. ``stages.linking.canonicalize`` says the same in Python, and a test compares the two.
-create function relink(p_project uuid, p_ids uuid[]) returns void language plpgsql as $$
+create or replace function relink(p_project uuid, p_ids uuid[]) returns void language plpgsql as $$
 declare
     v_affected uuid[];
 begin
@@ -260,7 +260,7 @@ begin
 end $$;
 
 -- p_relations: [{subject, predicate, object, start, end, confidence}], ends by entity id. Replaces the document's evidence.
-create function save_relationships(p_document uuid, p_token bigint, p_relations jsonb) returns void language plpgsql as $$
+create or replace function save_relationships(p_document uuid, p_token bigint, p_relations jsonb) returns void language plpgsql as $$
 declare
     d documents := hold_lease(p_document, 'build_relationships', p_token);
 begin
@@ -278,7 +278,7 @@ begin
     group by 1, 2, 3, 4;
 end $$;
 
-create function commit_graph(p_document uuid, p_token bigint) returns void language plpgsql as $$
+create or replace function commit_graph(p_document uuid, p_token bigint) returns void language plpgsql as $$
 declare
     d documents := hold_lease(p_document, 'build_relationships', p_token);
 begin

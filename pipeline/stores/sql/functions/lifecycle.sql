@@ -1,6 +1,6 @@
 -- What changes the state of a document. Each function is one transaction; a token that is no longer the newest is refused.
 
-create function check_move() returns trigger language plpgsql as $$
+create or replace function check_move() returns trigger language plpgsql as $$
 begin
     if not exists (select from permitted_moves m where m.old = old.status and m.new = new.status) then
         raise exception 'a document cannot go from % to %', old.status, new.status using errcode = 'NL002';
@@ -8,42 +8,42 @@ begin
     return new;
 end $$;
 
-create trigger documents_move before update of status on documents
+create or replace trigger documents_move before update of status on documents
     for each row when (old.status is distinct from new.status) execute function check_move();
 
-create function tell_waiting() returns trigger language plpgsql as $$
+create or replace function tell_waiting() returns trigger language plpgsql as $$
 begin
     perform pg_notify('nlp_pipeline_pending', new.project_id::text);
     return null;
 end $$;
 
-create trigger documents_inserted after insert on documents
+create or replace trigger documents_inserted after insert on documents
     for each row when (new.status = 'pending') execute function tell_waiting();
-create trigger documents_waiting_again after update of status on documents
+create or replace trigger documents_waiting_again after update of status on documents
     for each row when (new.status = 'pending' and old.status is distinct from 'pending') execute function tell_waiting();
 
-create function tell_finished() returns trigger language plpgsql as $$
+create or replace function tell_finished() returns trigger language plpgsql as $$
 begin
     perform pg_notify('nlp_pipeline_finished', new.id::text);
     return null;
 end $$;
 
-create trigger documents_finished after update of status on documents
+create or replace trigger documents_finished after update of status on documents
     for each row when (new.status in ('completed', 'partial_error', 'error', 'cancelled') and old.status is distinct from new.status)
     execute function tell_finished();
 
-create function derived_id(variadic p_parts text[]) returns uuid language sql immutable parallel safe as $$
+create or replace function derived_id(variadic p_parts text[]) returns uuid language sql immutable parallel safe as $$
     select md5(array_to_string(p_parts, chr(31)))::uuid
 $$;
 
-create function ensure_project(p_name text) returns uuid language sql as $$
+create or replace function ensure_project(p_name text) returns uuid language sql as $$
     insert into projects (id, name) values (derived_id('project', p_name), p_name) on conflict do nothing;
     select id from projects where name = p_name;
 $$;
 
 -- Queue files: [{source_path, file_name, storage_key, size, sha256, priority}]. A file known by path with the same content is left
 -- alone, unless it failed for a reason that may have passed; new content under a known path is processed from the start.
-create function submit_documents(p_project text, p_files jsonb)
+create or replace function submit_documents(p_project text, p_files jsonb)
 returns table (document_id uuid, source_path text, outcome text) language plpgsql as $$
 #variable_conflict use_column
 declare
@@ -80,14 +80,14 @@ begin
     end loop;
 end $$;
 
-create function restart_document(p_document uuid, p_step pipeline_step) returns void language sql as $$
+create or replace function restart_document(p_document uuid, p_step pipeline_step) returns void language sql as $$
     update documents set status = 'pending', step = p_step, lease_until = null, crashes = 0, retries = 0, not_before = null,
         waiting_for = null, error_code = null, error_message = null, finished_at = null, updated_at = now()
     where id = p_document;
 $$;
 
 -- Take up to p_limit waiting documents, as long as no more than p_in_flight are on their way; projects take turns.
-create function claim_documents(p_limit integer, p_in_flight integer)
+create or replace function claim_documents(p_limit integer, p_in_flight integer)
 returns table (document_id uuid, step pipeline_step) language plpgsql as $$
 #variable_conflict use_column
 declare
@@ -116,7 +116,7 @@ begin
 end $$;
 
 -- Documents whose lease ran out, or that stand between two steps for longer than p_idle: each is told to one caller only.
-create function repair_documents(p_idle interval, p_limit integer)
+create or replace function repair_documents(p_idle interval, p_limit integer)
 returns table (document_id uuid, step pipeline_step) language sql as $$
     with lost as (
         select d.id from documents d
@@ -129,23 +129,23 @@ returns table (document_id uuid, step pipeline_step) language sql as $$
     returning d.id, d.step;
 $$;
 
-create function next_step(p_step pipeline_step) returns pipeline_step language sql immutable as $$
+create or replace function next_step(p_step pipeline_step) returns pipeline_step language sql immutable as $$
     select min(s) from unnest(enum_range(null::pipeline_step)) s where s > p_step
 $$;
 
-create function running_status(p_step pipeline_step) returns document_status language sql immutable as $$
+create or replace function running_status(p_step pipeline_step) returns document_status language sql immutable as $$
     select case when p_step = 'process_ocr' then 'extracting' else 'processing' end::document_status
 $$;
 
 -- End a document's way with an error. For use inside other functions.
-create function end_with_error(p_document uuid, p_code text, p_message text) returns void language sql as $$
+create or replace function end_with_error(p_document uuid, p_code text, p_message text) returns void language sql as $$
     update documents set status = 'error', error_code = p_code, error_message = p_message, lease_until = null, waiting_for = null,
         not_before = null, updated_at = now(), finished_at = now()
     where id = p_document;
 $$;
 
 -- Go on to the next step, or to the end. For use inside other functions, the document's row being locked.
-create function advance(p_document uuid, p_step pipeline_step) returns void language sql as $$
+create or replace function advance(p_document uuid, p_step pipeline_step) returns void language sql as $$
     update documents set
         step = coalesce(next_step(p_step), p_step),
         status = case when next_step(p_step) is not null then running_status(next_step(p_step))
@@ -157,7 +157,7 @@ $$;
 
 -- Ask for the lease on a step. Verdicts: run (token given), done (pass on to the next step), taken (another works on it),
 -- early (an earlier step is missing), gone (deleted, ended or waiting to be claimed).
-create function begin_step(p_document uuid, p_step pipeline_step, p_engine text, p_worker text, p_lease interval, p_most_crashes integer)
+create or replace function begin_step(p_document uuid, p_step pipeline_step, p_engine text, p_worker text, p_lease interval, p_most_crashes integer)
 returns table (verdict text, token bigint) language plpgsql as $$
 #variable_conflict use_column
 declare
@@ -206,16 +206,18 @@ begin
         return query select 'done', 0::bigint;
         return;
     end if;
+    -- By the clock, so that a token which a crash of the database takes back is never given again.
+    d.token := greatest(d.token + 1, (extract(epoch from clock_timestamp()) * 1000000)::bigint);
     update documents set
-        status = running_status(p_step), token = d.token + 1, lease_until = now() + p_lease, lease_started = now(),
+        status = running_status(p_step), token = d.token, lease_until = now() + p_lease, lease_started = now(),
         lease_fingerprint = v_fingerprint, lease_engine = p_engine, worker = p_worker, crashes = d.crashes,
         not_before = null, waiting_for = null, updated_at = now()
     where id = p_document;
-    return query select 'run', d.token + 1;
+    return query select 'run', d.token;
 end $$;
 
 -- Prolong the lease; false if it is no longer ours.
-create function renew_lease(p_document uuid, p_token bigint, p_lease interval) returns boolean language sql as $$
+create or replace function renew_lease(p_document uuid, p_token bigint, p_lease interval) returns boolean language sql as $$
     with renewed as (
         update documents set lease_until = now() + p_lease, updated_at = now()
         where id = p_document and token = p_token and lease_until is not null
@@ -225,7 +227,7 @@ create function renew_lease(p_document uuid, p_token bigint, p_lease interval) r
 $$;
 
 -- Lock the document and make sure that the token is the newest. For use inside the functions that commit.
-create function hold_lease(p_document uuid, p_step pipeline_step, p_token bigint) returns documents language plpgsql as $$
+create or replace function hold_lease(p_document uuid, p_step pipeline_step, p_token bigint) returns documents language plpgsql as $$
 declare
     d documents;
 begin
@@ -237,8 +239,12 @@ begin
     return d;
 end $$;
 
-create function finish_step(d documents) returns void language plpgsql as $$
+create or replace function finish_step(d documents) returns void language plpgsql as $$
 begin
+    -- A step that a crash of the database takes back is done again; only the last one must outlive it.
+    if next_step(d.step) is not null then
+        perform set_config('synchronous_commit', 'off', true);
+    end if;
     insert into document_steps (document_id, step, fingerprint, engine)
     values (d.id, d.step, d.lease_fingerprint, d.lease_engine)
     on conflict (document_id, step) do update set
@@ -250,7 +256,7 @@ end $$;
 
 -- Give the lease back after a failure. With p_retry the step is tried again, at most p_most_retries times.
 -- Returns how often it was tried in vain, or -1 if the document has ended in error.
-create function fail_step(p_document uuid, p_step pipeline_step, p_token bigint, p_code text, p_message text,
+create or replace function fail_step(p_document uuid, p_step pipeline_step, p_token bigint, p_code text, p_message text,
                           p_retry boolean, p_most_retries integer, p_wait interval) returns integer language plpgsql as $$
 declare
     d documents := hold_lease(p_document, p_step, p_token);
@@ -269,7 +275,7 @@ begin
 end $$;
 
 -- Give the lease back without a word against the document: the worker is stopping.
-create function release_lease(p_document uuid, p_token bigint) returns void language sql as $$
+create or replace function release_lease(p_document uuid, p_token bigint) returns void language sql as $$
     update documents set lease_until = null, updated_at = now()
     where id = p_document and token = p_token and status in ('extracting', 'processing_chunks', 'processing');
 $$;

@@ -1,7 +1,7 @@
 -- Hybrid search: BM25 over stemmed terms and cosine distance of embeddings, fused by reciprocal rank
 -- (Robertson & Zaragoza 2009; Cormack, Clarke & Büttcher 2009).
 
-create function search_chunks(p_project uuid, p_question text, p_embedding text, p_limit integer)
+create or replace function search_chunks(p_project uuid, p_question text, p_embedding text, p_limit integer)
 returns table (chunk_id uuid, score double precision) language plpgsql stable
 set hnsw.iterative_scan = 'relaxed_order' as $$
 #variable_conflict use_column
