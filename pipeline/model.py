@@ -155,6 +155,83 @@ class Engine(NamedTuple):
     options: str = ""
 
 
+class Predicate(StrEnum):
+    """How the subject of a relation stands to its object."""
+
+    WORKS_FOR = "WORKS_FOR"
+    LEADS = "LEADS"
+    OWNS = "OWNS"
+    FOUNDED = "FOUNDED"
+    MEMBER_OF = "MEMBER_OF"
+    PART_OF = "PART_OF"
+    LOCATED_IN = "LOCATED_IN"
+    LIVES_IN = "LIVES_IN"
+    BORN_IN = "BORN_IN"
+    FAMILY_OF = "FAMILY_OF"
+    REPRESENTS = "REPRESENTS"
+    COMMUNICATED_WITH = "COMMUNICATED_WITH"
+    MET = "MET"
+    TOOK_PART_IN = "TOOK_PART_IN"
+    AGREED_WITH = "AGREED_WITH"
+    PAID = "PAID"
+    SOLD_TO = "SOLD_TO"
+    SUED = "SUED"
+    ACCUSED = "ACCUSED"
+    CREATED = "CREATED"
+    DATED = "DATED"
+    RELATED_TO = "RELATED_TO"
+
+
+class Span(NamedTuple):
+    """A stretch of text."""
+
+    start: int
+    end: int
+
+
+class TypedRelation(NamedTuple):
+    """What a passage says of two names; all three spans lie in the same text, ``evidence`` is the passage."""
+
+    subject: Span
+    predicate: Predicate
+    object: Span
+    evidence: Span
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True)
+class Extraction:
+    """What a model found in a text.
+
+    Mentions are ordered by start and do not overlap. ``dropped`` counts answers that the text does not bear out,
+    ``fallbacks`` the pieces of the text that another engine answered for.
+    """
+
+    mentions: tuple[Mention, ...] = ()
+    relations: tuple[TypedRelation, ...] = ()
+    dropped: int = 0
+    fallbacks: int = 0
+
+
+class Usage(NamedTuple):
+    """What one paid call used."""
+
+    endpoint: str
+    model: str
+    input_tokens: int = 0
+    output_tokens: int = 0
+    pages: int = 0
+    audio_seconds: float = 0.0
+
+
+class Booking(NamedTuple):
+    """A turn at a service with limits: where it was booked, and for how many tokens."""
+
+    endpoint: str
+    slot: int
+    tokens: int
+
+
 @dataclass(frozen=True, slots=True)
 class GraphChunk:
     """A chunk as the graph holds it."""

@@ -4,7 +4,7 @@ An implementation may be used by one thread at a time unless its port says other
 errors once: ``ServiceUnavailable`` or ``Throttled`` for what may pass, ``BadDocument`` for what never will.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import timedelta
 from pathlib import Path
@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.model import (
+    Booking,
     Candidates,
     Chunk,
     DocumentGraph,
@@ -24,6 +25,7 @@ from pipeline.model import (
     Engine,
     EntityGraph,
     Evidence,
+    Extraction,
     GraphFigures,
     GraphWork,
     Lease,
@@ -40,6 +42,7 @@ from pipeline.model import (
     StoredFile,
     Submission,
     Submitted,
+    Usage,
     Verdict,
 )
 from pipeline.status import Step
@@ -131,6 +134,51 @@ class MentionFinder(Protocol):
 
     def find(self, text: str) -> list[Mention]:
         """Mentions ordered by start, not overlapping; offsets into ``text``, of any length."""
+
+
+class RelationFinder(MentionFinder, Protocol):
+    """Finds names in text, and what the text says of them."""
+
+    def extract(self, text: str) -> Extraction:
+        """Mentions as ``find`` gives them, and typed relations with their evidence."""
+
+
+class RateLimit(Protocol):
+    """The limits of paid services, shared by all workers. Thread-safe."""
+
+    def book(self, endpoint: str, tokens: int) -> Booking:
+        """Wait for a turn at the service; ``tokens`` is the most that the call may use.
+
+        Raises:
+            Throttled: the turn would come later than one may wait.
+            ServiceUnavailable: whoever keeps the limits cannot be reached.
+        """
+
+    def settle(self, booking: Booking, tokens: int) -> None:
+        """Say how many tokens the call really used."""
+
+    def slow_down(self, booking: Booking, retry_after: float) -> None:
+        """The service refused this call: nobody calls for ``retry_after`` seconds, and less often for a while."""
+
+
+class Meter(Protocol):
+    """Counts what paid services used. Thread-safe."""
+
+    def record(self, usage: Usage) -> None:
+        """One call that was answered."""
+
+
+class AnswerCache(Protocol):
+    """Answers that were paid for, by fingerprint of the question. Thread-safe."""
+
+    def get(self, fingerprints: Sequence[str]) -> dict[str, str]:
+        """The answers that are known, by fingerprint."""
+
+    def put(self, answers: Mapping[str, str]) -> None:
+        """Keep answers by fingerprint."""
+
+    def turn(self, fingerprint: str) -> AbstractContextManager[None]:
+        """Wait while another asks the same; a bounded wait, so that a dead worker holds up nobody."""
 
 
 class BlobStore(Protocol):
