@@ -9,15 +9,14 @@ select source_path, sha256 from documents
 where project_id = %(project)s and source_path = any (%(paths)s) and error_code is distinct from 'file_missing';
 
 -- name: states
-select status::text, step::text, count(*) from documents where project_id = %(project)s group by status, step order by status, step;
+select status::text, step::text, documents from project_counts(%(project)s) order by 1, 2;
 
 -- name: totals
-select (select count(*) from documents where project_id = %(project)s),
-       (select count(*) from pages p join documents d on d.id = p.document_id where d.project_id = %(project)s),
-       (select count(*) from chunks where project_id = %(project)s),
-       (select count(*) from mentions m join documents d on d.id = m.document_id where d.project_id = %(project)s),
+select coalesce(sum(c.documents), 0)::bigint, coalesce(sum(c.pages), 0)::bigint, coalesce(sum(c.chunks), 0)::bigint,
+       coalesce(sum(c.mentions), 0)::bigint,
        (select count(*) from entities where project_id = %(project)s and merged_into is null),
-       (select count(*) from (select distinct subject_id, predicate, object_id from canonical_evidence where project_id = %(project)s) r);
+       (select count(*) from (select distinct subject_id, predicate, object_id from canonical_evidence where project_id = %(project)s) r)
+from project_counts(%(project)s) c;
 
 -- name: waiting
 select step::text, waiting_for, count(*), greatest(extract(epoch from min(not_before) - now()), 0)::float

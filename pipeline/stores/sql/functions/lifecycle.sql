@@ -86,35 +86,6 @@ create or replace function restart_document(p_document uuid, p_step pipeline_ste
     where id = p_document;
 $$;
 
--- Take up to p_limit waiting documents, as long as no more than p_in_flight are on their way; projects take turns.
-create or replace function claim_documents(p_limit integer, p_in_flight integer)
-returns table (document_id uuid, step pipeline_step) language plpgsql as $$
-#variable_conflict use_column
-declare
-    v_free integer;
-begin
-    perform pg_advisory_xact_lock(hashtext('claim_documents'));
-    select least(p_limit, p_in_flight - count(*)) into v_free from documents
-    where status in ('queued', 'extracting', 'processing_chunks', 'processing');
-    if v_free <= 0 then
-        return;
-    end if;
-    return query
-    with waiting as (
-        select w.id, w.priority, row_number() over (partition by p.id order by w.priority desc, w.created_at, w.id) as turn
-        from projects p
-        cross join lateral (
-            select d.id, d.priority, d.created_at from documents d
-            where d.project_id = p.id and d.status = 'pending'
-            order by d.priority desc, d.created_at, d.id limit v_free for update skip locked) w
-    ), chosen as (
-        select id from waiting order by priority desc, turn limit v_free
-    )
-    update documents d set status = 'queued', updated_at = now() from chosen
-    where d.id = chosen.id
-    returning d.id, d.step;
-end $$;
-
 -- Documents whose lease ran out, or that stand between two steps for longer than p_idle: each is told to one caller only.
 create or replace function repair_documents(p_idle interval, p_limit integer)
 returns table (document_id uuid, step pipeline_step) language sql as $$
@@ -151,6 +122,9 @@ create or replace function advance(p_document uuid, p_step pipeline_step) return
         status = case when next_step(p_step) is not null then running_status(next_step(p_step))
                       when cardinality(failed_pages) > 0 then 'partial_error' else 'completed' end::document_status,
         finished_at = case when next_step(p_step) is null then now() end,
+        page_count = case p_step when 'process_ocr' then (select count(*) from pages where document_id = p_document) else page_count end,
+        chunk_count = case p_step when 'process_chunking' then (select count(*) from chunks where document_id = p_document) else chunk_count end,
+        mention_count = case p_step when 'extract_entities' then (select count(*) from mentions where document_id = p_document) else mention_count end,
         lease_until = null, crashes = 0, retries = 0, not_before = null, waiting_for = null, updated_at = now()
     where id = p_document;
 $$;

@@ -179,7 +179,9 @@ begin
     delete from chunks where document_id = p_document;
     delete from pages where document_id = p_document;
     delete from document_steps where document_id = p_document;
-    update documents set text = '', media_type = '', language = '', category = '', metadata = '{}' where id = p_document;
+    update documents set text = '', media_type = '', language = '', category = '', metadata = '{}',
+        page_count = 0, chunk_count = 0, mention_count = 0
+    where id = p_document;
     perform relink(v_project, v_parted);
     perform drop_unused(v_project, v_before || v_parted);
 end $$;
