@@ -41,6 +41,12 @@ class ServiceUnavailable(PipelineError):
     advice = "Check that the server runs and can be reached: nlp-pipeline doctor."
 
 
+class Outage(ServiceUnavailable):
+    """One of our own servers (database, graph, files) is away: wait for it, however long it takes."""
+
+    code = "outage"
+
+
 class Throttled(ServiceUnavailable):
     """The service asks to slow down: wait as long as it says.
 

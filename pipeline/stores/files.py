@@ -1,15 +1,17 @@
 """Files in a folder, by key."""
 
 import errno
+import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from io import BufferedReader
 from pathlib import Path
 from typing import IO
 
-from pipeline.errors import BadDocument, ServiceUnavailable
+from pipeline.errors import BadDocument, Outage
 
 COPY_SIZE = 1024 * 1024
 LONGEST_NAME = 200
@@ -31,10 +33,10 @@ class FolderBlobs:
 
         Raises:
             BadDocument: ``source`` cannot be read (code ``file_missing``), or the key is none (code ``bad_key``).
-            ServiceUnavailable: the folder is full or may not be written.
+            Outage: the folder is full or may not be written.
         """
         target = self._path(key)
-        with _reading(source) as content, self._translated():
+        with reading(source) as content, self._translated():
             target.parent.mkdir(parents=True, exist_ok=True)
             _replace(target, content)
 
@@ -44,7 +46,7 @@ class FolderBlobs:
 
         Raises:
             BadDocument: nothing is stored under ``key`` (code ``file_missing``).
-            ServiceUnavailable: the folder may not be read.
+            Outage: the folder may not be read.
         """
         path = self._path(key)
         with self._translated():
@@ -59,11 +61,7 @@ class FolderBlobs:
             self._path(key).unlink(missing_ok=True)
 
     def _path(self, key: str) -> Path:
-        # A key may come from anyone who can insert a row: it must not lead out of the folder, nor to a file in the making.
-        parts = key.split("/")
-        if not all(_is_name(part) for part in parts):
-            raise BadDocument("The document's storage key is not a name of a stored file.", "bad_key")
-        *folders, name = parts
+        *folders, name = checked_key(key)
         return self._folder.joinpath(*folders, name[:2], name)
 
     @contextmanager
@@ -72,12 +70,24 @@ class FolderBlobs:
             yield
         except OSError as fault:
             if fault.errno in FULL:
-                raise ServiceUnavailable(f"No space is left for files in {self._folder}.", "disk_full") from fault
+                raise Outage(f"No space is left for files in {self._folder}.", "disk_full") from fault
             if isinstance(fault, PermissionError):
-                raise ServiceUnavailable(
-                    f"The folder {self._folder} may not be used by this user.", "no_permission"
-                ) from fault
-            raise ServiceUnavailable(f"The folder {self._folder} cannot be used: {fault.strerror}.") from fault
+                raise Outage(f"The folder {self._folder} may not be used by this user.", "no_permission") from fault
+            raise Outage(f"The folder {self._folder} cannot be used: {fault.strerror}.") from fault
+
+
+def checked_key(key: str) -> list[str]:
+    """The parts of a key.
+
+    It may come from anyone who can insert a row: it must not lead out of the store, nor to a file in the making.
+
+    Raises:
+        BadDocument: it is none (code ``bad_key``).
+    """
+    parts = key.split("/")
+    if not all(_is_name(part) for part in parts):
+        raise BadDocument("The document's storage key is not a name of a stored file.", "bad_key")
+    return parts
 
 
 def _is_name(part: str) -> bool:
@@ -85,13 +95,40 @@ def _is_name(part: str) -> bool:
 
 
 @contextmanager
-def _reading(source: Path) -> Iterator[IO[bytes]]:
+def reading(source: Path) -> Iterator[BufferedReader]:
+    """The file, open.
+
+    Raises:
+        BadDocument: it cannot be read (code ``file_missing``).
+    """
     try:
         content = source.open("rb")
     except OSError as fault:
         raise BadDocument(f"The file cannot be read: {fault.strerror}.", "file_missing") from fault
     with content:
         yield content
+
+
+def written(chunks: Iterable[bytes], copy: IO[bytes]) -> str:
+    """Write what comes to a temporary file; returns its SHA-256 in hexadecimal.
+
+    Raises:
+        Outage: there is no room for it (code ``disk_full``).
+    """
+    digest = hashlib.sha256()
+    for chunk in chunks:
+        digest.update(chunk)
+        _append(copy, chunk)
+    return digest.hexdigest()
+
+
+def _append(copy: IO[bytes], chunk: bytes) -> None:
+    try:
+        copy.write(chunk)
+        copy.flush()
+    except OSError as fault:
+        place = Path(copy.name).parent
+        raise Outage(f"No temporary file can be written in {place}: {fault.strerror}.", "disk_full") from fault
 
 
 def _replace(target: Path, content: IO[bytes]) -> None:

@@ -1,15 +1,20 @@
 """What every ``BlobStore`` must do, and what only a folder does."""
 
+import filecmp
 import os
 import tracemalloc
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from pipeline.aws import AwsAccess
 from pipeline.errors import BadDocument, ServiceUnavailable
 from pipeline.ports import BlobStore
 from pipeline.stores.files import FolderBlobs
+from pipeline.stores.s3 import S3Blobs
+from tests.standins.amazon import amazon, new_bucket
 
 KEY = "matter/" + "ab12" * 16
 needs_limits = pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write everywhere")
@@ -20,8 +25,17 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "files"
 
 
-@pytest.fixture
-def blobs(folder: Path) -> BlobStore:
+@pytest.fixture(scope="module")
+def access() -> Iterator[AwsAccess]:
+    with amazon() as access:
+        yield access
+
+
+@pytest.fixture(params=["folder", "s3"])
+def blobs(request: pytest.FixtureRequest, folder: Path) -> BlobStore:
+    if request.param == "s3":
+        access = request.getfixturevalue("access")
+        return S3Blobs(new_bucket(access), "files", access)
     return FolderBlobs(folder)
 
 
@@ -116,7 +130,7 @@ def test_an_error_of_the_reader_stays_its_own(blobs: BlobStore, source: Path) ->
         raise OSError("mine")
 
 
-def test_writers_of_one_key_leave_one_whole_file(blobs: BlobStore, folder: Path, tmp_path: Path) -> None:
+def test_writers_of_one_key_leave_one_whole_file(blobs: BlobStore, tmp_path: Path) -> None:
     sources = [tmp_path / f"{letter}" for letter in "abcdefgh"]
     for path in sources:
         path.write_bytes(path.name.encode() * 200_000)
@@ -124,26 +138,37 @@ def test_writers_of_one_key_leave_one_whole_file(blobs: BlobStore, folder: Path,
         list(pool.map(lambda path: blobs.put(KEY, path), sources))
     assert len(set(content(blobs, KEY))) == 1
     assert len(content(blobs, KEY)) == 200_000
-    assert len([path for path in folder.rglob("*") if path.is_file()]) == 1
 
 
 def test_a_large_file_is_not_held_in_memory(blobs: BlobStore, source: Path) -> None:
+    size = 64 * 1024 * 1024
     with source.open("wb") as big:
-        big.truncate(64 * 1024 * 1024)
+        big.truncate(size)
+        big.seek(size - 1)
+        big.write(b"x")
     tracemalloc.start()
     blobs.put(KEY, source)
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
-    assert peak < 8 * 1024 * 1024
+    with blobs.local(KEY) as path:
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert path.stat().st_size == size
+        assert filecmp.cmp(path, source, shallow=False)
+    assert peak < size / 4
 
 
-def test_a_full_disk_is_said_and_leaves_nothing(blobs: BlobStore, folder: Path, source: Path) -> None:
+def test_writers_leave_nothing_else_in_the_folder(folder: Path, source: Path) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda _: FolderBlobs(folder).put(KEY, source), range(8)))
+    assert len([path for path in folder.rglob("*") if path.is_file()]) == 1
+
+
+def test_a_full_disk_is_said_and_leaves_nothing(folder: Path, source: Path) -> None:
     resource = pytest.importorskip("resource", reason="needs limits on the size of files")
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, hard))
     try:
         with pytest.raises(ServiceUnavailable, match="No space is left") as fault:
-            blobs.put(KEY, source)
+            FolderBlobs(folder).put(KEY, source)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert fault.value.code == "disk_full"
