@@ -369,6 +369,20 @@ class StoredFile(NamedTuple):
     source_path: str
     depth: int
     project: str
+class ObjectPlace(NamedTuple):
+    """Where a file lies in a bucket of S3."""
+
+    bucket: str
+    key: str
+
+
+class FailedPage(NamedTuple):
+    """A page that an engine could not read, and why, in a sentence."""
+
+    number: int
+    reason: str
+
+
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,12 +26,14 @@ from pipeline.model import (
     EntityGraph,
     Evidence,
     Extraction,
+    FailedPage,
     GraphFigures,
     GraphWork,
     Lease,
     Mention,
     NameLink,
     NewName,
+    ObjectPlace,
     Page,
     PageImage,
     PageSpan,
@@ -87,6 +89,52 @@ class OcrEngine(Protocol):
 
 class SpeechEngine(Protocol):
     """Turns a recording into text."""
+class DocumentOcr(Protocol):
+    """Reads whole files where they lie, by itself: hand in now, look later. Thread-safe."""
+
+    @property
+    def engine(self) -> Engine:
+        """Name, version and options, for fingerprints."""
+
+    def admit(self, media_type: str, size: int, pages: int = 0) -> None:
+        """Refuse a file that the service would refuse; ``size`` in bytes, 0 pages if they were not counted.
+
+        Raises:
+            BadDocument: format, size or number of pages are not served (``unsupported_format``, ``too_large``,
+                ``too_many_pages``).
+        """
+
+    def submit(self, place: ObjectPlace, token: str, tag: str = "") -> str:
+        """Start a job; the same file and token give the same job, so that asking twice is paid for once.
+
+        Args:
+            place: where the file lies.
+            token: what the job is for, such as the document's id and content; any length.
+            tag: comes back with the notice of the job's end; up to 64 letters, digits, ``_.-:``.
+
+        Returns:
+            What ``check`` wants to know the job by, up to 80 characters.
+
+        Raises:
+            Throttled: too many calls, or too many jobs at once.
+            Misconfigured: the service may not be used, or may not read the file.
+        """
+
+    def check(self, job: str, waited: float) -> Iterator[Page | FailedPage]:
+        """The pages in order, one by one, and those that could not be read.
+
+        Args:
+            job: as ``submit`` returned it.
+            waited: seconds since it was submitted.
+
+        Raises:
+            NotReady: the job still runs; ``check_again_in`` grows with ``waited``. Raised by the call itself.
+            BadDocument: the service could not read the file.
+            ServiceUnavailable: also while pages come: begin again. With code ``job_lost`` the job is no more: submit
+                anew, with another token.
+        """
+
+
 
     @property
     def engine(self) -> Engine:
@@ -204,6 +252,13 @@ class BlobStore(Protocol):
 
 class GraphStore(Protocol):
     """Holds what can be rebuilt from the database. Writes are idempotent; callers write one project at a time."""
+class ObjectBlobs(BlobStore, Protocol):
+    """Files that lie in a bucket of S3, where services fetch them themselves. Thread-safe."""
+
+    def place(self, key: str) -> ObjectPlace:
+        """Where the file lies; nothing is asked of the bucket."""
+
+
 
     def prepare(self) -> None:
         """Create the constraints and indexes that are missing."""
