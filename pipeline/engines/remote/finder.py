@@ -1,0 +1,113 @@
+"""Names and typed relations by a language model, each borne out by a quote of the text."""
+
+import logging
+import threading
+from typing import TYPE_CHECKING
+
+from pipeline.engines.remote.calling import Caller, fingerprint_of
+from pipeline.engines.remote.chat import Chat, json_object
+from pipeline.engines.remote.faults import TooLong, Unanswered
+from pipeline.engines.remote.pieces import pieces
+from pipeline.engines.remote.questions import VERSION, about
+from pipeline.engines.remote.quotes import checked, complete
+from pipeline.errors import Misconfigured
+from pipeline.model import Engine, Extraction, Mention, Span, TypedRelation
+
+if TYPE_CHECKING:
+    from pipeline.ports import MentionFinder
+
+log = logging.getLogger(__name__)
+
+PIECE = 6000
+SHORTEST_PIECE = 300
+"""Characters; a model that cannot take so few is the wrong one."""
+
+
+class RemoteFinder:
+    """Implements ``ports.RelationFinder``. Thread-safe; one call a piece, and never pieces of two texts in one.
+
+    Args:
+        caller: of the model's endpoint.
+        structure: how JSON is asked for at first, see ``chat.FORMATS``.
+        piece: most characters of text in one call.
+        fallback: answers for a piece that the model gives no usable answer for; without one the document fails.
+    """
+
+    def __init__(
+        self, caller: Caller, *, structure: str = "json_schema", piece: int = PIECE, fallback: "MentionFinder | None" = None
+    ) -> None:
+        self._caller = caller
+        self._chat = Chat(caller, structure)
+        self._piece = piece
+        self._fallback = fallback
+        self._fallback_turn = threading.Lock()
+
+    @property
+    def engine(self) -> Engine:
+        """Name, model and version of the question, piece and fallback, for fingerprints."""
+        instead = f" fallback={'/'.join(self._fallback.engine)}" if self._fallback else ""
+        return Engine("remote-finder", f"{self._caller.endpoint.model}/{VERSION}", f"piece={self._piece}{instead}")
+
+    def find(self, text: str) -> list[Mention]:
+        """Mentions ordered by start, not overlapping."""
+        return list(self.extract(text).mentions)
+
+    def extract(self, text: str) -> Extraction:
+        """Mentions, and typed relations with their evidence.
+
+        Raises:
+            Unanswered: the model gives no usable answer, and there is no fallback.
+            Misconfigured: a wrong key, model, address or right; or the model cannot take even a short piece.
+            ServiceUnavailable: the service does not answer; what was answered before is not paid for again.
+        """
+        return _joined([_moved(self._read(text[start:end]), start) for start, end in pieces(text, self._piece)])
+
+    def _read(self, piece: str) -> Extraction:
+        if not any(map(str.isalnum, piece)):
+            return Extraction()
+        fingerprint = fingerprint_of("entities", VERSION, self._caller.endpoint.model, piece)
+        try:
+            answer = self._caller.remembered(fingerprint, lambda: self._chat.answer(about(piece), _check))
+        except TooLong as fault:
+            return self._in_parts(piece, fault)
+        except Unanswered as fault:
+            return self._instead(piece, fault)
+        return checked(piece, json_object(answer))
+
+    def _in_parts(self, piece: str, fault: TooLong) -> Extraction:
+        if len(piece) <= SHORTEST_PIECE:
+            message = f"{self._caller.endpoint.model} cannot take even {len(piece)} characters: choose another model."
+            raise Misconfigured(message, "context_small") from fault
+        parts = pieces(piece, max(SHORTEST_PIECE, len(piece) // 2 + 1))
+        return _joined([_moved(self._read(piece[start:end]), start) for start, end in parts])
+
+    def _instead(self, piece: str, fault: Unanswered) -> Extraction:
+        if self._fallback is None:
+            raise fault
+        log.warning("%s answers in its place: %s", self._fallback.engine.name, fault)
+        with self._fallback_turn:
+            return Extraction(tuple(self._fallback.find(piece)), fallbacks=1)
+
+
+def _check(answer: str) -> None:
+    complete(json_object(answer))
+
+
+def _joined(parts: list[Extraction]) -> Extraction:
+    return Extraction(
+        tuple(mention for part in parts for mention in part.mentions),
+        tuple(relation for part in parts for relation in part.relations),
+        sum(part.dropped for part in parts),
+        sum(part.fallbacks for part in parts),
+    )
+
+
+def _moved(found: Extraction, by: int) -> Extraction:
+    def span(place: Span) -> Span:
+        return Span(place.start + by, place.end + by)
+
+    def relation(r: TypedRelation) -> TypedRelation:
+        return r._replace(subject=span(r.subject), object=span(r.object), evidence=span(r.evidence))
+
+    mentions = tuple(m._replace(start=m.start + by, end=m.end + by) for m in found.mentions)
+    return Extraction(mentions, tuple(map(relation, found.relations)), found.dropped, found.fallbacks)
