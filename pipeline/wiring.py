@@ -4,6 +4,7 @@ import os
 from functools import cached_property
 
 from pipeline.endpoints import located
+from pipeline.graph_rows import GraphRows
 from pipeline.heartbeat import Heartbeat
 from pipeline.model import Engine
 from pipeline.ports import BlobStore, DocumentStore, Embedder, GraphStore, MentionFinder, OcrEngine, Reader, SpeechEngine
@@ -36,6 +37,15 @@ class Services:
         s = self.settings
         password = s.neo4j_password.get_secret_value() if s.neo4j_password else ""
         return Neo4jGraph(s.neo4j_uri, s.neo4j_user, password, s.neo4j_database)
+
+    @cached_property
+    def graph_rows(self) -> GraphRows:
+        """The graph in rows, for comparing it with the database."""
+        from pipeline.stores.neo4j_rows import Neo4jRows
+
+        s = self.settings
+        password = s.neo4j_password.get_secret_value() if s.neo4j_password else ""
+        return Neo4jRows(s.neo4j_uri, s.neo4j_user, password, s.neo4j_database)
 
     @cached_property
     def blobs(self) -> BlobStore:
@@ -120,7 +130,7 @@ class Services:
 
     def close(self) -> None:
         """Give back connections and child processes."""
-        for name in ("documents", "graph", "reader"):
+        for name in ("documents", "graph", "graph_rows", "reader"):
             if name in self.__dict__:
                 self.__dict__[name].close()
 

@@ -1,6 +1,7 @@
 """A small matter in the database, as the steps would leave it: a letter, a mail with attachment, a talk, a broken file."""
 
 import re
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -24,6 +25,7 @@ from pipeline.model import (
     Submission,
     Verdict,
 )
+from pipeline.ports import GraphStore
 from pipeline.status import Step
 from pipeline.stores.postgres import PostgresStore
 
@@ -58,8 +60,14 @@ def axis(number: int) -> NDArray[np.float32]:
     return vector
 
 
-def fill(store: PostgresStore, project: str = PROJECT) -> Matter:
-    """Submit and process the matter; the vectors of its chunks are ``axis(0)``, ``axis(1)`` … in the documents' order."""
+def fill(store: PostgresStore, project: str = PROJECT, graph: GraphStore | None = None) -> Matter:
+    """Submit and process the matter; the vectors of its chunks are ``axis(0)``, ``axis(1)`` … in the documents' order.
+
+    Args:
+        store: the database.
+        project: name of the project.
+        graph: is told of it all, if given.
+    """
     names = ["letter.txt", "mail.eml", "talk.mp3", "broken.pdf"]
     submitted = store.submit(project, [Submission(f"in/{name}", name, f"{project}/{name}", 10, name) for name in names])
     store.claim(100, 1000)
@@ -71,12 +79,13 @@ def fill(store: PostgresStore, project: str = PROJECT) -> Matter:
         LETTER,
         [PageSpan(1, 0, half, Source.TEXT, 1.0), PageSpan(2, half + 1, len(LETTER), Source.OCR, 0.9)],
         0,
+        graph,
     )
-    _process(store, mail, MAIL, [PageSpan(1, 0, len(MAIL), Source.TEXT, 1.0)], 2,
+    _process(store, mail, MAIL, [PageSpan(1, 0, len(MAIL), Source.TEXT, 1.0)], 2, graph,
              [Submission("in/mail.eml/note.txt", "note.txt", f"{project}/note", 10, "note")])  # fmt: skip
     note = store.claim(100, 1000)[0].document_id
-    _process(store, note, NOTE, [PageSpan(1, 0, len(NOTE), Source.TEXT, 1.0)], 3)
-    _process(store, talk, TALK, [PageSpan(1, 0, len(TALK), Source.SPEECH, 0.8)], 4)
+    _process(store, note, NOTE, [PageSpan(1, 0, len(NOTE), Source.TEXT, 1.0)], 3, graph)
+    _process(store, talk, TALK, [PageSpan(1, 0, len(TALK), Source.SPEECH, 0.8)], 4, graph)
     store.fail(_begin(store, broken, Step.PROCESS_OCR), "encrypted", "The file is protected by a password.", None, 5)
     return Matter(letter, mail, note, talk, broken)
 
@@ -93,6 +102,7 @@ def _process(
     text: str,
     spans: list[PageSpan],
     first_axis: int,
+    graph: GraphStore | None,
     children: list[Submission] | None = None,
 ) -> None:
     store.save_pages(
@@ -103,7 +113,10 @@ def _process(
         spans,
         children or [],
     )
-    store.save_node(_begin(store, document, Step.CREATE_DOCUMENT_NODE), "en", "letter")
+    lease = _begin(store, document, Step.CREATE_DOCUMENT_NODE)
+    if graph:
+        graph.write_node(replace(store.node(document), language="en", category="letter"))
+    store.save_node(lease, "en", "letter")
     chunks = [Chunk(number, span.start, span.end) for number, span in enumerate(spans)]
     vectors = np.stack([axis(first_axis + number) for number in range(len(spans))])
     store.save_chunks(_begin(store, document, Step.PROCESS_CHUNKING), chunks, vectors)
@@ -114,7 +127,18 @@ def _process(
     _resolve(store, _begin(store, document, Step.RESOLVE_ENTITIES), [name for _, _, name in found])
     lease = _begin(store, document, Step.BUILD_RELATIONSHIPS)
     store.save_relations(lease, [e for span in spans for e in _together(span, store.mentions(document))])
+    if graph:
+        tell(store, graph, lease)
     store.finish_graph(lease)
+
+
+def tell(store: PostgresStore, graph: GraphStore, lease: Lease) -> None:
+    """Write the document's part of the graph."""
+    with store.graph_writing(lease) as work:
+        graph.write_entities(work.change)
+        for part in work.parts:
+            graph.write_document(part)
+        graph.write_figures(work.figures)
 
 
 def _resolve(store: PostgresStore, lease: Lease, names: list[str]) -> None:

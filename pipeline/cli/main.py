@@ -25,6 +25,7 @@ COMMANDS = {
     "search": ("search", "Find passages by their words and by their meaning."),
     "entity": ("entity", "Show an entity: its spellings, its documents, and what stands next to it."),
     "export": ("export", "Write documents, entities and relations to files in DIR."),
+    "graph": ("graph", "Compare the graph with the database, or build it again from there."),
     "models": ("models", "List the models: file, origin, licence, hash, and whether it is the official one."),
     "workers": ("workers", "Run all workers of this machine and the queue processor."),
     "worker": ("worker", "Run one worker: ocr, text, entity, graph or default."),

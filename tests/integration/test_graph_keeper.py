@@ -1,0 +1,195 @@
+"""The graph is compared with the database and put right, whatever was done to it, on real servers."""
+
+from collections.abc import Iterator
+from contextlib import closing
+from typing import Any
+
+import neo4j
+import pytest
+
+from pipeline.graph_keeper import GraphKeeper
+from pipeline.graph_rows import Difference, Kind, Part
+from pipeline.stores.database import Database
+from pipeline.stores.graph_content import GraphContent, Project
+from pipeline.stores.neo4j_graph import Neo4jGraph
+from pipeline.stores.neo4j_rows import Neo4jRows
+from pipeline.stores.postgres import PostgresStore
+from pipeline.supervisor import Endpoints
+from tests.matter import PROJECT, Matter, fill
+
+OTHER = "other"
+
+
+@pytest.fixture
+def writer(endpoints: Endpoints, graph: neo4j.Driver) -> Iterator[Neo4jGraph]:
+    del graph  # empties the server
+    with closing(Neo4jGraph(endpoints.graph_uri, endpoints.graph_user, endpoints.graph_password)) as writer:
+        writer.prepare()
+        yield writer
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    with closing(Database(database_url)) as database:
+        yield database
+
+
+@pytest.fixture
+def store(database: Database) -> PostgresStore:
+    return PostgresStore(database)
+
+
+@pytest.fixture
+def keeper(endpoints: Endpoints, database: Database) -> Iterator[GraphKeeper]:
+    with closing(Neo4jRows(endpoints.graph_uri, endpoints.graph_user, endpoints.graph_password)) as rows:
+        yield GraphKeeper(GraphContent(database), rows)
+
+
+@pytest.fixture
+def matter(store: PostgresStore, writer: Neo4jGraph, database: Database) -> Matter:
+    """Two projects with the same documents, so that one can be seen to be left alone."""
+    fill(store, OTHER, writer)
+    matter = fill(store, PROJECT, writer)
+    refresh(store, writer, database)
+    return matter
+
+
+def refresh(store: PostgresStore, writer: Neo4jGraph, database: Database) -> None:
+    """What the queue processor has done when projects come to rest."""
+    for each in GraphContent(database).projects():
+        with store.graph_refreshing(each.id) as work:
+            writer.write_entities(work.change)
+            writer.write_figures(work.figures)
+
+
+def run(graph: neo4j.Driver, statement: str, **values: object) -> list[list[Any]]:
+    return graph.execute_query(neo4j.Query(statement), values, database_="neo4j", result_transformer_=neo4j.Result.values)
+
+
+def dump(graph: neo4j.Driver) -> list[str]:
+    """Everything that the graph holds, in one order."""
+    nodes = run(graph, "MATCH (n) RETURN labels(n), properties(n)")
+    edges = run(graph, "MATCH (a)-[r]->(b) RETURN a.id, type(r), properties(r), b.id")
+    told = [f"{sorted(labels)} {sorted(properties.items())}" for labels, properties in nodes]
+    return sorted(told + [f"{a} {kind} {sorted(properties.items())} {b}" for a, kind, properties, b in edges])
+
+
+def project(keeper: GraphKeeper, name: str = PROJECT) -> Project:
+    return next(each for each in keeper.projects() if each.name == name)
+
+
+def drift(keeper: GraphKeeper, name: str = PROJECT) -> list[Difference]:
+    return [each for look in keeper.check(project(keeper, name)) for each in look.differences]
+
+
+def rebuild(keeper: GraphKeeper, name: str = PROJECT) -> list[Difference]:
+    return [each for look in keeper.rebuild(project(keeper, name)) for each in look.differences]
+
+
+def kinds(found: list[Difference]) -> set[tuple[Part, Kind]]:
+    return {(each.part, each.kind) for each in found}
+
+
+@pytest.mark.usefixtures("matter")
+def test_what_the_pipeline_writes_is_what_the_database_says(keeper: GraphKeeper, graph: neo4j.Driver) -> None:
+    before = dump(graph)
+    assert drift(keeper) == drift(keeper, OTHER) == []
+    assert rebuild(keeper) == []
+    assert dump(graph) == before
+    assert len(before) > 50
+
+
+@pytest.mark.usefixtures("matter")
+def test_a_graph_that_is_gone_comes_back_the_same(keeper: GraphKeeper, graph: neo4j.Driver) -> None:
+    before = dump(graph)
+    run(graph, "MATCH (n) DETACH DELETE n")
+    assert {kind for _, kind in kinds(drift(keeper))} == {Kind.MISSING}
+    assert {part for part, _ in kinds(rebuild(keeper))} == set(Part)
+    assert drift(keeper) == []
+    rebuild(keeper, OTHER)
+    assert dump(graph) == before
+
+
+@pytest.mark.usefixtures("matter")
+def test_a_project_that_is_cleared_and_rebuilt_is_the_same_and_alone(keeper: GraphKeeper, graph: neo4j.Driver) -> None:
+    before = dump(graph)
+    keeper.clear(project(keeper))
+    assert run(graph, "MATCH (n) RETURN DISTINCT n.project") == [[OTHER]]
+    assert drift(keeper, OTHER) == []
+    rebuild(keeper)
+    assert dump(graph) == before
+
+
+ALL = "MATCH (n {project: $project})"
+FIRST = "MATCH (d:Document {id: $document})-->(c:Chunk {index: 0})"
+ADA = "MATCH (n:Person {name: 'Ada Lovelace', project: $project})"
+PAIR = "MATCH (a {project: $project})-[r:CO_OCCURS_WITH]->(b)"
+MENTION = "MATCH (a {project: $project})-[r:MENTIONS]->(b)"
+GHOST = "{id: '11111111-2222-3333-4444-555555555555', project: $project, name: 'x'}"
+
+DAMAGE = {
+    "a document is gone": ("MATCH (n:Document {id: $document}) DETACH DELETE n", Part.DOCUMENT, Kind.MISSING),
+    "a chunk is gone": (f"{FIRST} DETACH DELETE c", Part.CHUNK, Kind.MISSING),
+    "an entity is gone": (f"{ADA} DETACH DELETE n", Part.ENTITY, Kind.MISSING),
+    "a language is wrong": (f"{FIRST} SET d.file_name = 'x', d.language = null", Part.DOCUMENT, Kind.DIFFERENT),
+    "an offset is wrong": (f"{FIRST} SET c.end = 3", Part.CHUNK, Kind.DIFFERENT),
+    "a figure is wrong": (f"{ADA} SET n.mentions = 99", Part.ENTITY, Kind.DIFFERENT),
+    "a figure is a list": (f"{ADA} SET n.mentions = [1, 2]", Part.ENTITY, Kind.DIFFERENT),
+    "an entity is without project": (f"{ADA} SET n.project = null", Part.ENTITY, Kind.MISSING),
+    "an entity is in another project": (f"{ADA} SET n.project = 'zoo'", Part.ENTITY, Kind.MISSING),
+    "a weight is wrong": (f"{PAIR} SET r.weight = 7", Part.CO_OCCURS_WITH, Kind.DIFFERENT),
+    "a count is wrong": (f"{MENTION} SET r.count = 7", Part.MENTIONS, Kind.DIFFERENT),
+    "mentions are gone": (f"{MENTION} DELETE r", Part.MENTIONS, Kind.MISSING),
+    "the order is gone": ("MATCH (:Chunk {project: $project})-[r:NEXT]->() DELETE r", Part.NEXT, Kind.MISSING),
+    "a document lost its chunks": ("MATCH ({id: $document})-[r:HAS_CHUNK]->() DELETE r", Part.HAS_CHUNK, Kind.MISSING),
+    "relations are gone": (f"{PAIR} DELETE r", Part.CO_OCCURS_WITH, Kind.MISSING),
+    "a relation stands twice": (
+        f"{PAIR} WITH a, r, b LIMIT 1 CREATE (a)-[:CO_OCCURS_WITH {{weight: r.weight, documents: r.documents}}]->(b)",
+        Part.CO_OCCURS_WITH,
+        Kind.SUPERFLUOUS,
+    ),
+    "a relation stands the other way": (
+        f"{PAIR} WITH a, r, b LIMIT 1"
+        " CREATE (b)-[:CO_OCCURS_WITH {weight: r.weight, documents: r.documents}]->(a) DELETE r",
+        Part.CO_OCCURS_WITH,
+        Kind.SUPERFLUOUS,
+    ),
+    "a mention stands twice": (
+        f"{MENTION} WITH a, r, b LIMIT 1 CREATE (a)-[:MENTIONS {{count: r.count, confidence: r.confidence}}]->(b)",
+        Part.MENTIONS,
+        Kind.SUPERFLUOUS,
+    ),
+    "a chunk belongs twice": (f"{FIRST} CREATE (d)-[:HAS_CHUNK]->(c)", Part.HAS_CHUNK, Kind.SUPERFLUOUS),
+    "an entity relates to itself": (
+        f"{ADA} CREATE (n)-[:CO_OCCURS_WITH {{weight: 1, documents: 1}}]->(n)",
+        Part.CO_OCCURS_WITH,
+        Kind.SUPERFLUOUS,
+    ),
+    "a document that never was": (
+        "CREATE (d:Document {id: 'ghost', project: $project})-[:HAS_CHUNK]->(:Chunk {id: 'zoo', project: $project})",
+        Part.DOCUMENT,
+        Kind.SUPERFLUOUS,
+    ),
+    "an entity that never was": (
+        f"{FIRST} CREATE (e:Entity:Person {GHOST}) CREATE (c)-[:MENTIONS]->(e)",
+        Part.ENTITY,
+        Kind.SUPERFLUOUS,
+    ),
+    "a chunk has no id": (f"{FIRST} SET c.id = null", Part.CHUNK, Kind.SUPERFLUOUS),
+    "everything": (f"{ALL} DETACH DELETE n", Part.DOCUMENT, Kind.MISSING),
+}
+
+
+@pytest.mark.parametrize("what", DAMAGE)
+def test_damage_of_every_kind_is_found_and_mended(
+    what: str, keeper: GraphKeeper, graph: neo4j.Driver, matter: Matter
+) -> None:
+    statement, part, kind = DAMAGE[what]
+    before = dump(graph)
+    run(graph, statement, document=matter.letter, project=PROJECT)
+    assert dump(graph) != before
+    assert (part, kind) in kinds(drift(keeper))
+    assert drift(keeper, OTHER) == []
+    assert (part, kind) in kinds(rebuild(keeper))
+    assert drift(keeper) == []
+    assert dump(graph) == before
