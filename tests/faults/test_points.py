@@ -1,0 +1,83 @@
+"""One fault at one point of a document's way: every document still ends once, with the same result."""
+
+from collections.abc import Iterator
+
+import neo4j
+import pytest
+
+from pipeline.endpoints import Endpoints
+from pipeline.queues import WORKER_TYPES
+from tests.faults.rig import Lines, Rig, different
+from tests.reader_files import lines, mail, pdf
+from tests.servers import fresh_database, on_broker
+
+SAVES = ("save_pages", "save_node", "save_chunks", "save_mentions", "save_resolution", "finish_graph")
+COMMITS = SAVES
+GRAPH = ("write_node", "write_document", "write_figures")
+BROKER = 14
+FILES = {
+    "cable.txt": b"Hollis told the BSC in Lisbon that Hollis Marine had sold its ships to Viktor Osipov.",
+    "diary.txt": b"The Baltic Shipping Council (BSC) met in Lisbon. Margaret Hollis and Mr Osipov went to Porto.",
+    "letter.eml": mail(),
+    "report.pdf": pdf([lines(f"Viktor Osipov met Margaret Hollis in Lisbon on day {n}.") for n in range(1, 8)]),
+    "empty.txt": b"",
+}
+QUICK = {"steps in one worker": "1000", "a message for each step": "0"}
+
+
+@pytest.fixture(scope="module", params=[*QUICK.values()], ids=[*QUICK])
+def rig(
+    request: pytest.FixtureRequest,
+    endpoints: Endpoints,
+    migrated_template: str,
+    graph_driver: neo4j.Driver,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Rig]:
+    with fresh_database(endpoints, migrated_template) as url:
+        rig = Rig(endpoints, url, on_broker(endpoints, BROKER), graph_driver, tmp_path_factory.mktemp("rig"))
+        rig.environment["FAULT_QUICK"] = request.param
+        with rig.running(",".join(w.name for w in WORKER_TYPES)):
+            yield rig
+
+
+@pytest.fixture(scope="module")
+def expected(rig: Rig) -> Lines:
+    """What is there when nothing happens."""
+    return rig.play(FILES)
+
+
+def test_the_documents_are_worth_the_test(expected: Lines) -> None:
+    assert len(expected["documents"]) == len(FILES) + 2
+    assert sum('"completed"' in line for line in expected["documents"]) == len(FILES) + 1
+    assert len(expected["relationships"]) >= 3
+    assert any("CO_OCCURS_WITH" in line for line in expected["edges"])
+
+
+@pytest.mark.parametrize("point", SAVES)
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_process_that_dies_at_a_commit(rig: Rig, expected: Lines, when: str, point: str) -> None:
+    """After it: done, but the message was not acknowledged."""
+    assert different(rig.play(FILES, f"{when} {point} kill"), expected) == {}
+
+
+@pytest.mark.parametrize("point", SAVES[:-1])
+def test_a_broker_that_forgets_everything_between_two_steps(rig: Rig, expected: Lines, point: str) -> None:
+    assert different(rig.play(FILES, f"after {point} wipe"), expected) == {}
+
+
+@pytest.mark.parametrize("point", ["write_node", "write_document", "write_figures"])
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_process_that_dies_at_a_write_to_the_graph(rig: Rig, expected: Lines, when: str, point: str) -> None:
+    assert different(rig.play(FILES, f"{when} {point} kill"), expected) == {}
+
+
+@pytest.mark.parametrize("point", ["_write_chunks", "_sync_mentions", "_write_relations"])
+def test_a_process_that_dies_within_a_transaction_of_the_graph(rig: Rig, expected: Lines, point: str) -> None:
+    assert different(rig.play(FILES, f"after {point} kill"), expected) == {}
+
+
+@pytest.mark.parametrize("point", ["begin", *COMMITS, "save_relations", "graph_turn", "touched_done", "fail"])
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_connection_that_breaks_at_a_statement(rig: Rig, expected: Lines, when: str, point: str) -> None:
+    """After it: whether it was committed is not known to the one who asked."""
+    assert different(rig.play(FILES, f"{when} {point}: cut"), expected) == {}
