@@ -13,7 +13,7 @@ from pipeline.home import Home, ProcessId
 from pipeline.supervisor.processes import Launch, carrying, end, exit_code, last_lines, spawn
 
 MARKER = "NLP_PIPELINE_WORKER_OF"
-HEALTHY_SECONDS = 60.0
+HEALTHY_SECONDS = 20.0
 LONGEST_PAUSE = 30.0
 DEATHS_IN_A_ROW = 6
 
@@ -67,7 +67,7 @@ class Workers:
         """Start again what has ended, each time after a longer pause; call it about every second. Never blocks.
 
         Raises:
-            ServiceUnavailable: a worker ends again and again; the message holds its last lines.
+            ServiceUnavailable: a worker ends by itself again and again; the message holds its last lines.
         """
         exits, now = [], time.monotonic()
         for name, worker in self._workers.items():
@@ -99,7 +99,8 @@ class Workers:
     def _bury(self, name: str, worker: _Worker, code: int | None, now: float) -> WorkerExit:
         worker.deaths = 1 if now - worker.started >= HEALTHY_SECONDS else worker.deaths + 1
         worker.process = None
-        if worker.deaths >= DEATHS_IN_A_ROW:
+        # What others kill can work again, however often they do.
+        if worker.deaths >= DEATHS_IN_A_ROW and code != -signal.SIGKILL:
             lines = last_lines(worker.log, worker.log_begin)
             raise ServiceUnavailable(f"The worker {name} ends again and again: {lines} See {worker.log}.", "worker_dies")
         pause = min(2.0 ** (worker.deaths - 1), LONGEST_PAUSE)

@@ -89,6 +89,16 @@ def test_a_worker_that_never_comes_up_is_given_up_with_its_last_words(
     assert fault.value.code == "worker_dies"
 
 
+def test_a_worker_that_is_killed_is_never_given_up(home: Home, workers: Workers, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "LONGEST_PAUSE", 0.0)
+    workers.start({"ocr": SLEEP}, os.environ)
+    for _ in range(module.DEATHS_IN_A_ROW + 1):
+        os.kill(home.state().workers["ocr"].pid, signal.SIGKILL)
+        assert [one.code for one in until_exit(workers)] == [-signal.SIGKILL]
+        assert workers.watch() == []
+    assert home.state().workers["ocr"].alive()
+
+
 def test_stop_ends_them_with_their_children(home: Home, workers: Workers) -> None:
     workers.start({"ocr": STUBBORN, "text": SLEEP}, os.environ)
     until_written(home.logs / "ocr.log", "ready")
