@@ -35,6 +35,7 @@ _WRONG_KEY = {
 _EXPIRED_KEY = {"ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired"}
 _WRONG_CLOCK = {"RequestTimeTooSkewed", "RequestExpired"}
 _FORBIDDEN = {"AccessDenied", "AccessDeniedException", "AllAccessDisabled", "UnauthorizedOperation", "403"}
+_NOT_THERE = {"NoSuchBucket", "QueueDoesNotExist", "AWS.SimpleQueueService.NonExistentQueue"}
 _WRONG_REGION = {
     "PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException",
     "AuthorizationQueryParametersError", "301",
@@ -139,8 +140,8 @@ def _refusal(fault: "ClientError", service: str, away: type[ServiceUnavailable])
         return Misconfigured(
             f"{service} is in another region. Set AWS_REGION{f' to {right}' if right else ''}.", "wrong_region"
         )
-    if code == "NoSuchBucket":
-        return Misconfigured(f"{service} is not there. Create the bucket, or correct its name.", "bucket_missing")
+    if code in _NOT_THERE:
+        return Misconfigured(f"{service} is not there. Create it, or correct its name.", "not_there")
     return away(f"{service} could not serve {call}: {code}.")
 
 

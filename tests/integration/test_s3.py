@@ -82,7 +82,7 @@ def test_a_missing_bucket_is_a_wrong_setting(access: AwsAccess, source: Path) ->
     for use in (lambda: blobs.put(KEY, source), blobs.check):
         with pytest.raises(Misconfigured, match="not-there") as fault:
             use()
-        assert fault.value.code == "bucket_missing"
+        assert fault.value.code == "not_there"
     with pytest.raises(Misconfigured), blobs.local(KEY):
         pass
 

@@ -1,0 +1,59 @@
+"""Textract for single pages: an image is sent, and its text comes back at once."""
+
+from collections.abc import Sequence
+
+from pipeline.aws import ENVIRONMENT, AwsAccess
+from pipeline.engines.ocr.layout import POINTS, build_page
+from pipeline.engines.ocr.picture import is_blank, picture_of
+from pipeline.engines.ocr.textract_blocks import PageBlocks, block_of
+from pipeline.engines.ocr.textract_client import VERSION, asking, features_of, textract
+from pipeline.engines.ocr.textract_limits import fitting
+from pipeline.engines.ocr.textract_page import page_of
+from pipeline.model import Engine, Page, PageImage
+
+
+class TextractOcr:
+    """``OcrEngine`` by Textract. Thread-safe; make it after the process has forked.
+
+    The AWS keys need textract:DetectDocumentText, with features textract:AnalyzeDocument.
+
+    Args:
+        features: of ``TABLES``, ``FORMS`` and ``LAYOUT``; each costs more, none is plain text.
+        access: region and keys.
+
+    Raises:
+        Misconfigured: boto3 is not installed, there is no region, or no such feature.
+    """
+
+    def __init__(self, features: Sequence[str] = (), access: AwsAccess = ENVIRONMENT) -> None:
+        self._features = features_of(features)
+        self._client = textract(access)
+
+    @property
+    def engine(self) -> Engine:
+        """Name, version and options, for fingerprints."""
+        return Engine("textract", VERSION, "+".join(self._features))
+
+    def recognize(self, image: PageImage) -> Page:
+        """The page's text in reading order, with words, boxes and confidence; a blank page is not sent.
+
+        Raises:
+            BadDocument: the picture cannot be read.
+            Throttled: Textract asks to slow down.
+            Misconfigured: keys, permission or region are wrong.
+            ServiceUnavailable: no answer.
+        """
+        picture = picture_of(image)
+        if is_blank(picture.convert("L")):
+            return build_page(image, [], blank=True)
+        content = fitting(picture)
+        with asking():
+            if self._features:
+                raw = self._client.analyze_document(Document={"Bytes": content}, FeatureTypes=self._features)["Blocks"]
+            else:
+                raw = self._client.detect_document_text(Document={"Bytes": content})["Blocks"]
+        blocks = PageBlocks(image.number)
+        for each in raw:
+            blocks.add(block_of(each)[1])
+        scale = POINTS / max(image.dpi, 1)
+        return page_of(blocks, image.width * scale, image.height * scale)

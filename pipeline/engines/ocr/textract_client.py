@@ -1,0 +1,108 @@
+"""The client of Textract, the features that are asked of it, and its errors in ours."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, cast
+
+from pipeline.aws import AwsAccess, code_of, patience, session, translated
+from pipeline.errors import BadDocument, Misconfigured, PipelineError, ServiceUnavailable
+
+if TYPE_CHECKING:
+    from types_boto3_textract import TextractClient
+    from types_boto3_textract.literals import FeatureTypeType
+
+SERVICE = "Textract"
+VERSION = "1"
+"""Of the rules that make text of its answers."""
+JOB_LOST = "job_lost"
+FEATURES = ("FORMS", "LAYOUT", "TABLES")
+_DOCUMENT = {
+    "UnsupportedDocumentException": ("Textract does not read files of this kind.", "unsupported_format"),
+    "DocumentTooLargeException": ("The file is too large for Textract.", "too_large"),
+    "BadDocumentException": ("Textract cannot read the file.", "unreadable"),
+    "InvalidParameterException": ("Textract refuses the file.", "refused"),
+}
+_OBJECT = "Its keys need s3:GetObject there, and the bucket must be in Textract's own region (AWS_REGION)."
+
+
+def features_of(names: Sequence[str]) -> list["FeatureTypeType"]:
+    """The features in a fixed order, none twice.
+
+    Raises:
+        Misconfigured: there is no such feature.
+    """
+    wanted = sorted({name.strip().upper() for name in names} - {""})
+    if unknown := [name for name in wanted if name not in FEATURES]:
+        raise Misconfigured(f"Textract has no feature {unknown[0]!r}, but {', '.join(FEATURES)}.", "unknown_feature")
+    return cast("list[FeatureTypeType]", wanted)
+
+
+def textract(access: AwsAccess, attempts: int = 1) -> "TextractClient":
+    """A client, safe in threads; it calls ``attempts`` times in all.
+
+    Raises:
+        Misconfigured: boto3 is not installed, or no region is set.
+    """
+    with translated(SERVICE):
+        return session(access).client("textract", config=patience(attempts), endpoint_url=access.endpoint_url or None)
+
+
+@contextmanager
+def asking(place: str = "") -> Iterator[None]:
+    """Turn Textract's errors into ours; ``place`` is the file that it is asked to fetch.
+
+    Raises:
+        BadDocument: it does not read this file.
+        Misconfigured: it may not be used, or may not read the file's place.
+        Throttled: it asks to slow down.
+        ServiceUnavailable: it cannot be reached, or (code ``job_lost``) it does not know the job, or not by this token.
+    """
+    from botocore.exceptions import ClientError
+
+    with translated(SERVICE):
+        try:
+            yield
+        except ClientError as fault:
+            if meant := _meant(code_of(fault), place):
+                raise meant from None
+            raise
+
+
+def check(access: AwsAccess) -> str:
+    """Ask for a job that does not exist, which costs nothing; returns the region.
+
+    Raises:
+        Misconfigured: keys, permission or region are wrong.
+        ServiceUnavailable: no answer.
+    """
+    client = textract(access)
+    region = client.meta.region_name
+    try:
+        with asking():
+            client.get_document_text_detection(JobId="nlp-pipeline-doctor", MaxResults=1)
+    except ServiceUnavailable as fault:
+        if fault.code == JOB_LOST:
+            return f"Textract in {region}"
+        if not access.endpoint_url and region not in _regions(access):
+            raise Misconfigured(f"Textract is not offered in {region}. Set AWS_REGION.", "wrong_region") from None
+        raise
+    return f"Textract in {region}"
+
+
+def _regions(access: AwsAccess) -> set[str]:
+    aws = session(access)
+    return {region for part in aws.get_available_partitions() for region in aws.get_available_regions("textract", part)}
+
+
+def _meant(code: str, place: str) -> PipelineError | None:
+    if code in _DOCUMENT:
+        return BadDocument(*_DOCUMENT[code])
+    if code == "InvalidS3ObjectException":
+        return Misconfigured(f"Textract cannot fetch {place or 'the file'}. {_OBJECT}", "no_permission")
+    if code == "InvalidKMSKeyException":
+        return Misconfigured("Textract may not use the key that encrypts the file. Permit it in KMS.", "no_permission")
+    if code == "InvalidJobIdException":
+        return ServiceUnavailable("Textract does not know the job: results are kept for seven days.", JOB_LOST)
+    if code == "IdempotentParameterMismatchException":
+        return ServiceUnavailable("Textract has used this token for something else.", JOB_LOST)
+    return None
