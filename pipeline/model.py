@@ -108,10 +108,14 @@ class Attachment:
 
 @dataclass(frozen=True, slots=True)
 class DocumentInfo:
-    """What a reader says of the file before its pages: media type by content, and metadata such as title or mail headers."""
+    """What a reader says of the file before its pages: media type by content, and metadata such as title or mail headers.
+
+    ``pages`` is their number where single pages can be asked for, else 0.
+    """
 
     media_type: str
     metadata: dict[str, str] = field(default_factory=dict)
+    pages: int = 0
 
 
 ReadEvent = DocumentInfo | Page | PageImage | Sound | Attachment
@@ -319,11 +323,15 @@ class EntityGraph:
 
 
 class Lease(NamedTuple):
-    """The right to commit one step of one document; refused once a newer token was given."""
+    """The right to commit one step of one document; refused once a newer token was given.
+
+    ``part`` is the number of the page range that it is for, from 1; 0: the whole document.
+    """
 
     document_id: DocumentId
     step: Step
     token: int
+    part: int = 0
 
 
 class Verdict(StrEnum):
@@ -361,14 +369,6 @@ class Submitted(NamedTuple):
     outcome: str
 
 
-class StoredFile(NamedTuple):
-    """Where a document's file lies and how it was called."""
-
-    storage_key: str
-    file_name: str
-    source_path: str
-    depth: int
-    project: str
 class ObjectPlace(NamedTuple):
     """Where a file lies in a bucket of S3."""
 
@@ -383,6 +383,15 @@ class FailedPage(NamedTuple):
     reason: str
 
 
+class StoredFile(NamedTuple):
+    """Where a document's file lies and how it was called; ``split``: its page ranges are on their way."""
+
+    storage_key: str
+    file_name: str
+    source_path: str
+    depth: int
+    project: str
+    split: bool = False
 
 
 @dataclass(frozen=True, slots=True)

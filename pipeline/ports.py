@@ -57,12 +57,14 @@ class Reader(Protocol):
     def engine(self) -> Engine:
         """Name and version of the reader, for fingerprints."""
 
-    def read(self, path: Path, name: str) -> Iterator[ReadEvent]:
+    def read(self, path: Path, name: str, pages: range | None = None) -> Iterator[ReadEvent]:
         """Yield one ``DocumentInfo``, then pages in order (``Page``, ``PageImage`` or ``Sound``) and attachments.
 
         Args:
             path: the file; its format is decided by its content.
             name: the file's name as submitted; a hint only.
+            pages: numbers of the only pages to be opened, without attachments; an empty range: attachments alone. Only for
+                files whose ``DocumentInfo.pages`` is not 0; of others nothing follows the information.
 
         Raises:
             BadDocument: the file cannot be read; ``code`` says why.
@@ -87,8 +89,6 @@ class OcrEngine(Protocol):
         """
 
 
-class SpeechEngine(Protocol):
-    """Turns a recording into text."""
 class DocumentOcr(Protocol):
     """Reads whole files where they lie, by itself: hand in now, look later. Thread-safe."""
 
@@ -135,6 +135,8 @@ class DocumentOcr(Protocol):
         """
 
 
+class SpeechEngine(Protocol):
+    """Turns a recording into text."""
 
     @property
     def engine(self) -> Engine:
@@ -250,8 +252,6 @@ class BlobStore(Protocol):
         """Remove the file; nothing happens if it is not there."""
 
 
-class GraphStore(Protocol):
-    """Holds what can be rebuilt from the database. Writes are idempotent; callers write one project at a time."""
 class ObjectBlobs(BlobStore, Protocol):
     """Files that lie in a bucket of S3, where services fetch them themselves. Thread-safe."""
 
@@ -259,6 +259,8 @@ class ObjectBlobs(BlobStore, Protocol):
         """Where the file lies; nothing is asked of the bucket."""
 
 
+class GraphStore(Protocol):
+    """Holds what can be rebuilt from the database. Writes are idempotent; callers write one project at a time."""
 
     def prepare(self) -> None:
         """Create the constraints and indexes that are missing."""
@@ -333,6 +335,30 @@ class DocumentStore(Protocol):
         children: Sequence[Submission],
     ) -> None:
         """Commit ``process_ocr``: the canonical text, its pages, and attachments as documents of their own."""
+
+    def split(self, lease: Lease, info: DocumentInfo, ranges: Sequence[range], children: Sequence[Submission]) -> None:
+        """End the lease on ``process_ocr`` with ranges of pages, numbered from 1, that are read one by one."""
+
+    def missing_parts(self, lease: Lease) -> list[int] | None:
+        """The page ranges that somebody must be told of; ends the lease.
+
+        None: all ranges have ended, well or not; the lease is kept.
+        """
+
+    def begin_part(self, document_id: DocumentId, part: int, worker: str) -> tuple[Verdict, Lease]:
+        """Ask for the lease on a page range; it counts only with ``Verdict.RUN``. ``fail`` never ends the document."""
+
+    def part_pages(self, lease: Lease) -> range:
+        """Numbers of the pages of a range."""
+
+    def save_part(self, lease: Lease, text: str, pages: Sequence[Page], spans: Sequence[PageSpan]) -> None:
+        """Commit a page range: its text, as if it were a document of its own."""
+
+    def join_parts(self, lease: Lease) -> None:
+        """Commit ``process_ocr`` with what the page ranges gave, as if the document had been read in one piece.
+
+        Failed ranges give empty pages; if all have failed, the document ends in error.
+        """
 
     def reading(self, document_id: DocumentId) -> Reading:
         """The canonical text and its pages."""

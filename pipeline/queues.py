@@ -20,7 +20,8 @@ WORKER_TYPES = (
     WorkerType("graph", (Step.BUILD_RELATIONSHIPS, "refresh_graph"), "prefork", 4),
     WorkerType("entity", (Step.EXTRACT_ENTITIES, Step.RESOLVE_ENTITIES), "prefork", 2),
     WorkerType("text", (Step.CREATE_DOCUMENT_NODE, Step.PROCESS_CHUNKING), "prefork", 4),
-    WorkerType("ocr", (Step.PROCESS_OCR,), "prefork", 2),
+    WorkerType("ocr_pages", ("process_pages",), "prefork", 2),
+    WorkerType("ocr", (Step.PROCESS_OCR, "aggregate_pages"), "prefork", 2),
     WorkerType("default", (), "prefork", 1),
 )
 

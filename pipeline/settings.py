@@ -100,6 +100,11 @@ class Settings(BaseSettings):
     model_folder: Path | None = None
     """Folder where prepared weights are kept; `models` under NLP_PIPELINE_HOME unless set."""
 
+    large_document_pages: int = Field(20, ge=1)
+    """A PDF or TIFF with more pages is read in ranges of at most so many, side by side."""
+    large_document_size: int = Field(5, ge=1)
+    """A PDF or TIFF above this size is read in ranges of about so much, in MB, side by side."""
+
     chunk_tokens: int = Field(200, ge=16, le=512)
     """Most tokens in a chunk, by the embedder's own tokenizer."""
 

@@ -13,7 +13,7 @@ from docx import Document
 from PIL import Image, ImageDraw
 
 Reading = Callable[..., list[Any]]
-"""``reading(content, name, **limits)`` gives the events of a file."""
+"""``reading(content, name, only, **limits)`` gives the events of a file."""
 
 SENTENCE = "The quiet harbour opens at seven."
 

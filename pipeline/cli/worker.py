@@ -20,6 +20,8 @@ OPTIONS = ("-O", "fair", "--without-gossip", "--without-mingle", "--without-hear
 def worker(type_: str, concurrency: int | None) -> None:
     r"""Run one worker: ocr, text, entity, graph or default. It takes the place of this process; SIGTERM ends it.
 
+    The worker ocr also reads the page ranges of large documents; one of type ocr_pages does nothing else.
+
     \b
     Example:
       nlp-pipeline worker ocr
@@ -36,16 +38,21 @@ def worker(type_: str, concurrency: int | None) -> None:
 def celery_command(settings: Settings, kind: WorkerType, concurrency: int, queues: str = "") -> list[str]:
     """The command line of a worker."""
     return [
-        sys.executable, *CELERY, "-Q", queues or kind.name, "-n", f"{kind.name}@%h", "--pool", kind.pool,
+        sys.executable, *CELERY, "-Q", queues or ",".join(served(kind)), "-n", f"{kind.name}@%h", "--pool", kind.pool,
         "--concurrency", str(concurrency), "--loglevel", settings.log_level, *OPTIONS,
     ]  # fmt: skip
+
+
+def served(kind: WorkerType) -> tuple[str, ...]:
+    """Queues that a worker serves, in order."""
+    return ("ocr_pages", "ocr") if kind.name == "ocr" else (kind.name,)
 
 
 def worker_commands(settings: Settings, cores: int) -> dict[str, list[str]]:
     """The processes that work on one machine: reading apart from the rest, so that neither waits for the other."""
     rest = WorkerType("rest", (), "prefork", cores)
-    others = ",".join(w.name for w in WORKER_TYPES if w.name != "ocr")
     ocr = next(w for w in WORKER_TYPES if w.name == "ocr")
+    others = ",".join(w.name for w in WORKER_TYPES if w.name not in served(ocr))
     concurrency = settings.celery_worker_concurrency or cores
     return {
         "queue_processor": [sys.executable, "-m", "pipeline.queue_processor"],

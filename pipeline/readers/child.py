@@ -8,9 +8,10 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 from queue import SimpleQueue
+from typing import TypedDict
 
 from pipeline.errors import BadDocument
-from pipeline.model import ReadEvent
+from pipeline.model import DocumentInfo, ReadEvent
 from pipeline.readers import jail, wire
 from pipeline.readers.faults import Fault, bad
 from pipeline.readers.formats import Kind, sniff
@@ -28,6 +29,15 @@ _READERS = {
     Kind.ODF: ("odf", "read"),
     Kind.OFFICE: ("office", "read"),
 }
+_BY_PAGE = {Kind.PDF, Kind.IMAGE}
+
+
+class Request(TypedDict):
+    """A file to be read; ``path`` in hexadecimal digits, ``pages`` as first and one after the last."""
+
+    path: str
+    name: str
+    pages: list[int] | None
 
 
 def main() -> None:
@@ -36,7 +46,7 @@ def main() -> None:
     jail.shut_in(limits)
     out = os.dup(1)
     os.dup2(2, 1)  # what a library prints must not end up between the frames
-    requests: SimpleQueue[dict[str, str]] = SimpleQueue()
+    requests: SimpleQueue[Request] = SimpleQueue()
     threading.Thread(target=_listen, args=(requests,), daemon=True).start()
     _send(out, {"kind": "ready"}, b"")
     while True:
@@ -45,7 +55,7 @@ def main() -> None:
         _answer(request, limits, out)
 
 
-def _listen(requests: SimpleQueue[dict[str, str]]) -> None:
+def _listen(requests: SimpleQueue[Request]) -> None:
     """Pass requests on; the end of the input means that whoever started this process is gone."""
     with open(0, "rb", buffering=0) as lines:  # unbuffered: a thread that holds a buffer's lock disturbs the exit
         for line in lines:
@@ -53,9 +63,10 @@ def _listen(requests: SimpleQueue[dict[str, str]]) -> None:
     os._exit(0)
 
 
-def _answer(request: dict[str, str], limits: Limits, out: int) -> None:
+def _answer(request: Request, limits: Limits, out: int) -> None:
+    path, pages = Path(os.fsdecode(bytes.fromhex(request["path"]))), request["pages"]
     try:
-        for event in read(Path(os.fsdecode(bytes.fromhex(request["path"]))), request["name"], limits):
+        for event in read(path, request["name"], limits, None if pages is None else range(*pages)):
             _send(out, *wire.encode(event))
         end: wire.Header = {"kind": "end"}
     except BadDocument as fault:
@@ -67,8 +78,8 @@ def _answer(request: dict[str, str], limits: Limits, out: int) -> None:
     _send(out, end, b"")
 
 
-def read(path: Path, name: str, limits: Limits) -> Iterator[ReadEvent | None]:
-    """Read one file here, without any protection.
+def read(path: Path, name: str, limits: Limits, pages: range | None = None) -> Iterator[ReadEvent | None]:
+    """Read one file here, or some of its pages, without any protection; see ``ports.Reader``.
 
     Raises:
         BadDocument: the file cannot be read.
@@ -80,8 +91,12 @@ def read(path: Path, name: str, limits: Limits) -> Iterator[ReadEvent | None]:
         raise bad(Fault.UNREADABLE) from fault
     if size > limits.file_size * MEGABYTE:
         raise bad(Fault.TOO_LARGE)
+    if pages is not None and found.kind not in _BY_PAGE:
+        yield DocumentInfo(found.media_type)
+        return
     module, function = _READERS[found.kind]
-    yield from getattr(importlib.import_module(f"pipeline.readers.{module}"), function)(path, found, limits)
+    some = {} if pages is None else {"pages": pages}
+    yield from getattr(importlib.import_module(f"pipeline.readers.{module}"), function)(path, found, limits, **some)
 
 
 def _error(fault: BadDocument) -> wire.Header:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from PIL import Image, ImageOps, ImageSequence, UnidentifiedImageError
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from pipeline.model import DocumentInfo, PageImage, ReadEvent
 from pipeline.readers.faults import Fault, bad
@@ -14,17 +14,16 @@ _UNREADABLE = (OSError, SyntaxError, ValueError, EOFError, IndexError, TypeError
 _DEPTH_16 = {"I", "I;16", "I;16L", "I;16B", "I;16N"}
 
 
-def read(path: Path, found: Format, limits: Limits) -> Iterator[ReadEvent]:
-    """Yield one image a page."""
+def read(path: Path, found: Format, limits: Limits, pages: range | None = None) -> Iterator[ReadEvent]:
+    """Yield one image a page; with ``pages`` of those alone."""
     Image.MAX_IMAGE_PIXELS = None  # checked below, for each frame, before anything is decoded
     try:
         with Image.open(path) as picture:
             frames = min(getattr(picture, "n_frames", 1), limits.pages) if picture.format == "TIFF" else 1
-            yield DocumentInfo(found.media_type)
-            for number, frame in enumerate(ImageSequence.Iterator(picture), 1):
-                if number > frames:
-                    return
-                yield _page(number, frame, limits)
+            yield DocumentInfo(found.media_type, pages=frames)
+            for number in range(1, frames + 1) if pages is None else pages:
+                picture.seek(number - 1)
+                yield _page(number, picture, limits)
     except UnidentifiedImageError as fault:
         raise bad(Fault.DAMAGED) from fault
     except _UNREADABLE as fault:

@@ -2,7 +2,7 @@
 
 import ctypes
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
@@ -37,8 +37,8 @@ _STRAY = 5
 _SCANT = 50
 
 
-def read(path: Path, found: Format, limits: Limits) -> Iterator[ReadEvent]:
-    """Yield the document's pages, then the files attached to it."""
+def read(path: Path, found: Format, limits: Limits, pages: range | None = None) -> Iterator[ReadEvent]:
+    """Yield the document's pages, then the files attached to it; with ``pages`` those alone, if none the files alone."""
     try:
         document = pdfium.PdfDocument(path)
     except pdfium.PdfiumError as fault:
@@ -49,25 +49,26 @@ def read(path: Path, found: Format, limits: Limits) -> Iterator[ReadEvent]:
             raise bad(Fault.DAMAGED, "The PDF has no pages that can be read; it is damaged or incomplete.")
         if count > limits.pages:
             raise bad(Fault.TOO_LARGE)
-        yield DocumentInfo(
-            found.media_type, {key.lower(): value for key, value in document.get_metadata_dict().items() if value}
-        )
-        yield from _pages(document, count, limits)
-        yield from _attachments(document, limits)
+        metadata = {key.lower(): value for key, value in document.get_metadata_dict().items() if value}
+        yield DocumentInfo(found.media_type, metadata, count)
+        numbers = range(1, count + 1) if pages is None else pages
+        yield from _pages(document, numbers, limits)
+        if not pages:
+            yield from _attachments(document, limits)
     finally:
         document.close()
 
 
-def _pages(document: pdfium.PdfDocument, count: int, limits: Limits) -> Iterator[Page | PageImage]:
+def _pages(document: pdfium.PdfDocument, numbers: Sequence[int], limits: Limits) -> Iterator[Page | PageImage]:
     lost = 0
-    for index in range(count):
+    for number in numbers:
         try:
-            yield _page(document, index, limits)
-        except pdfium.PdfiumError as fault:
+            yield _page(document, number - 1, limits)
+        except (pdfium.PdfiumError, IndexError) as fault:
             lost += 1
-            if lost == count:
+            if lost == len(numbers):
                 raise bad(Fault.DAMAGED) from fault
-            yield Page(index + 1, "", confidence=0.0)
+            yield Page(number, "", confidence=0.0)
 
 
 def _page(document: pdfium.PdfDocument, index: int, limits: Limits) -> Page | PageImage:

@@ -77,8 +77,8 @@ class ReadingProcess:
         log.error("the reading process did not start: %s", notes)
         raise ServiceUnavailable("The process that reads documents does not start; see the log, and nlp-pipeline doctor.")
 
-    def read(self, path: Path, name: str) -> Iterator[ReadEvent]:
-        """Yield the events of one document; ``idle`` is true again when it ended as it should.
+    def read(self, path: Path, name: str, pages: range | None = None) -> Iterator[ReadEvent]:
+        """Yield the events of one document, or of some of its pages; ``idle`` is true again when it ended as it should.
 
         Raises:
             BadDocument: the document cannot be read, or the child broke a limit, the protocol, or down.
@@ -86,7 +86,11 @@ class ReadingProcess:
         self.idle = False
         self.documents += 1
         self._waited = 0.0
-        request = {"path": os.fsencode(path.absolute()).hex(), "name": name.encode("utf-8", "replace").decode()}
+        request = {
+            "path": os.fsencode(path.absolute()).hex(),
+            "name": name.encode("utf-8", "replace").decode(),
+            "pages": None if pages is None else [pages.start, pages.stop],
+        }
         budget = _Budget(self._limits)
         try:
             os.write(self._requests, json.dumps(request).encode() + b"\n")

@@ -48,8 +48,8 @@ class SandboxReader:
         """The readers' version, with those of the libraries that read."""
         return self._engine
 
-    def read(self, path: Path, name: str) -> Iterator[ReadEvent]:
-        """Yield one ``DocumentInfo``, then pages in order and attachments, as they are read.
+    def read(self, path: Path, name: str, pages: range | None = None) -> Iterator[ReadEvent]:
+        """Yield one ``DocumentInfo``, then pages in order and attachments, as they are read; see ``ports.Reader``.
 
         Raises:
             BadDocument: the file cannot be read; ``code`` is one of ``Fault``.
@@ -58,7 +58,7 @@ class SandboxReader:
         given = again = False
         process = self._take()
         try:
-            for event in process.read(path, name):
+            for event in process.read(path, name, pages):
                 given = True
                 yield event
         except BadDocument as fault:
@@ -69,7 +69,7 @@ class SandboxReader:
         finally:
             self._rest(process)
         if again:
-            yield from self._alone(path, name)
+            yield from self._alone(path, name, pages)
 
     def close(self) -> None:
         """End the process that is kept."""
@@ -82,10 +82,10 @@ class SandboxReader:
     def __exit__(self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
 
-    def _alone(self, path: Path, name: str) -> Iterator[ReadEvent]:
+    def _alone(self, path: Path, name: str, pages: range | None) -> Iterator[ReadEvent]:
         process = ReadingProcess(self._limits)
         try:
-            yield from process.read(path, name)
+            yield from process.read(path, name, pages)
         finally:
             self._rest(process)
 

@@ -40,7 +40,8 @@ def encode(event: ReadEvent | None) -> tuple[Header, bytes]:
         case None:
             return {"kind": "alive"}, b""
         case DocumentInfo():
-            return {"kind": "info", "media_type": event.media_type, "metadata": _short(event.metadata)}, b""
+            head = {"media_type": event.media_type, "metadata": _short(event.metadata), "pages": event.pages}
+            return {"kind": "info", **head}, b""
         case Page():
             return _encode_page(event)
         case PageImage():
@@ -86,7 +87,9 @@ def decode(header: Header, body: bytes) -> ReadEvent:
         Violation: anything is not as ``encode`` makes it.
     """
     decoders: dict[str, Callable[[Header, bytes], ReadEvent]] = {
-        "info": lambda head, _: DocumentInfo(_text(head, "media_type"), _metadata(head)),
+        "info": lambda head, _: DocumentInfo(
+            _text(head, "media_type"), _metadata(head), int(_number(head, "pages", 0, MAX_PAGES))
+        ),
         "page": _decode_page,
         "image": _decode_image,
         "sound": lambda _, samples: Sound(samples[: len(samples) & ~1]),

@@ -46,12 +46,13 @@ from pipeline.model import (
 )
 from pipeline.status import Step
 from pipeline.stores.database import SQL, Database, Rows
+from pipeline.stores.page_ranges import PageRanges, held, page_rows
 
 NAMES_ARRIVED = "NL003"
 FIGURES_AFTER = 64  # documents after which the graph's figures are brought up to date at the latest
 
 
-class PostgresStore:
+class PostgresStore(PageRanges):
     """``ports.DocumentStore`` over psycopg.
 
     Args:
@@ -61,9 +62,7 @@ class PostgresStore:
     """
 
     def __init__(self, database: Database, lease: timedelta = timedelta(seconds=60), most_crashes: int = 3) -> None:
-        self._db = database
-        self._lease = lease
-        self._most_crashes = most_crashes
+        super().__init__(database, lease, most_crashes)
         self._graph_turn = threading.Lock()
 
     def submit(self, project: str, files: Sequence[Submission]) -> list[Submitted]:
@@ -95,17 +94,17 @@ class PostgresStore:
 
     def renew(self, lease: Lease) -> bool:
         """See ``ports.DocumentStore``."""
-        return bool(self._db.value("renew", document=lease.document_id, token=lease.token, lease=self._lease))
+        return bool(self._db.value("renew_part" if lease.part else "renew", **held(lease), lease=self._lease))
 
     def release(self, lease: Lease) -> None:
         """See ``ports.DocumentStore``."""
-        self._db.run("release", document=lease.document_id, token=lease.token)
+        self._db.run("release_part" if lease.part else "release", **held(lease))
 
     def fail(self, lease: Lease, code: str, message: str, wait: timedelta | None, most_retries: int) -> bool:
         """See ``ports.DocumentStore``."""
         tries = self._db.value(
-            "fail",
-            **_held(lease),
+            "fail_part" if lease.part else "fail",
+            **held(lease),
             step=lease.step,
             code=code,
             message=message,
@@ -131,11 +130,11 @@ class PostgresStore:
         """See ``ports.DocumentStore``."""
         self._db.run(
             "save_pages",
-            **_held(lease),
+            **held(lease),
             media_type=info.media_type,
             metadata=Jsonb(info.metadata),
             text=text,
-            pages=Jsonb([_page_row(page, span) for page, span in zip(pages, spans, strict=True)]),
+            pages=page_rows(pages, spans),
             children=Jsonb([c._asdict() for c in children]),
         )
 
@@ -146,7 +145,7 @@ class PostgresStore:
 
     def save_node(self, lease: Lease, language: str, category: str) -> None:
         """See ``ports.DocumentStore``."""
-        self._db.run("save_node", **_held(lease), language=language, category=category)
+        self._db.run("save_node", **held(lease), language=language, category=category)
 
     def node(self, document_id: DocumentId) -> DocumentNode:
         """See ``ports.DocumentStore``."""
@@ -158,11 +157,11 @@ class PostgresStore:
             {"start": c.start, "end": c.end, "heading": c.heading, "embedding": vector_text(v)}
             for c, v in zip(chunks, vectors, strict=True)
         ]
-        self._db.run("save_chunks", **_held(lease), chunks=Jsonb(rows))
+        self._db.run("save_chunks", **held(lease), chunks=Jsonb(rows))
 
     def save_mentions(self, lease: Lease, mentions: Sequence[Mention]) -> None:
         """See ``ports.DocumentStore``."""
-        self._db.run("save_mentions", **_held(lease), mentions=Jsonb([m._asdict() for m in mentions]))
+        self._db.run("save_mentions", **held(lease), mentions=Jsonb([m._asdict() for m in mentions]))
 
     def mentions(self, document_id: DocumentId) -> list[ResolvedMention]:
         """See ``ports.DocumentStore``."""
@@ -186,7 +185,7 @@ class PostgresStore:
         try:
             self._db.run(
                 "save_resolution",
-                **_held(lease),
+                **held(lease),
                 arrival=arrival,
                 clusters=Jsonb([{"key": key, "mentions": list(numbers)} for key, numbers in clusters]),
                 names=Jsonb([n._asdict() for n in names]),
@@ -200,7 +199,7 @@ class PostgresStore:
 
     def save_relations(self, lease: Lease, relations: Sequence[Evidence]) -> None:
         """See ``ports.DocumentStore``."""
-        self._db.run("save_relations", **_held(lease), relations=Jsonb([r._asdict() for r in relations]))
+        self._db.run("save_relations", **held(lease), relations=Jsonb([r._asdict() for r in relations]))
 
     @contextmanager
     def graph_writing(self, lease: Lease) -> Iterator[GraphWork]:
@@ -208,7 +207,7 @@ class PostgresStore:
         project = self._row("project_of", lease.document_id)[0]
         # Threads that wait for the project would hold the connections that the others need.
         with self._graph_turn, self._alone("graph", project) as connection:
-            touched = _fetch(connection, "graph_turn", **_held(lease), most=FIGURES_AFTER)
+            touched = _fetch(connection, "graph_turn", **held(lease), most=FIGURES_AFTER)
             with _graph_work(connection, project, touched, lease.document_id) as work:
                 yield work
 
@@ -226,7 +225,7 @@ class PostgresStore:
 
     def finish_graph(self, lease: Lease) -> None:
         """See ``ports.DocumentStore``."""
-        self._db.run("finish_graph", **_held(lease))
+        self._db.run("finish_graph", **held(lease))
 
     def close(self) -> None:
         """See ``ports.DocumentStore``."""
@@ -318,30 +317,9 @@ def vector_text(vector: NDArray[np.float32]) -> str:
     return "[" + ",".join(f"{x:.7g}" for x in vector.tolist()) + "]"
 
 
-def _held(lease: Lease) -> dict[str, object]:
-    return {"document": lease.document_id, "token": lease.token}
-
-
 def _due(rows: Rows) -> list[Due]:
     return [Due(DocumentId(i), Step(step)) for i, step in rows]
 
 
 def _entities(rows: Rows) -> tuple[GraphEntity, ...]:
     return tuple(GraphEntity(i, name or "", EntityType(t), m, d) for i, name, t, m, d in rows)
-
-
-def _page_row(page: Page, span: PageSpan) -> dict[str, object]:
-    return {
-        "number": page.number,
-        "start": span.start,
-        "end": span.end,
-        "source": page.source,
-        "confidence": round(page.confidence, 4),
-        "width": round(page.width, 2),
-        "height": round(page.height, 2),
-        "words": [[w.start, w.end, *(round(x, 5) for x in w.box), round(w.confidence, 3)] for w in page.words],
-        "segments": [
-            [s.start, s.end, round(s.begin_seconds, 3), round(s.end_seconds, 3), round(s.confidence, 3)]
-            for s in page.segments
-        ],
-    }

@@ -2,15 +2,17 @@
 
 from pipeline.tasks.entity import extract_entities, resolve_entities
 from pipeline.tasks.graph import build_relationships, refresh_graph
-from pipeline.tasks.ocr import process_ocr
+from pipeline.tasks.ocr import aggregate_pages, process_ocr, process_pages
 from pipeline.tasks.text import create_document_node, process_chunking
 
 __all__ = [
+    "aggregate_pages",
     "build_relationships",
     "create_document_node",
     "extract_entities",
     "process_chunking",
     "process_ocr",
+    "process_pages",
     "refresh_graph",
     "resolve_entities",
 ]

@@ -4,10 +4,11 @@ import logging
 import random
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from datetime import timedelta
 from functools import wraps
 
-from celery import Task
+from celery import Signature, Task
 from celery.exceptions import Ignore, SoftTimeLimitExceeded
 
 from pipeline.celery_app import app
@@ -23,19 +24,21 @@ INTERNAL_TRIES = 2  # a fault that nobody named may pass, but is not worth many 
 QUICK = 5.0  # seconds; a document that took longer lets others take their turn between two steps
 
 MadeBy = Callable[[Services], Iterable[Engine]]
+Body = Callable[[Lease], Signature | None]  # returns what is to be done in the step's place
 
 _performers: dict[str, Callable[[Task, DocumentId], None]] = {}
 
 
-def stage_task(step: Step, made_by: MadeBy) -> Callable[[Callable[[Lease], None]], Task]:
+def stage_task(step: Step, made_by: MadeBy, name: str = "") -> Callable[[Body], Task]:
     """Make a Celery task of a step's body.
 
     Args:
         step: the step; its value is the task's name.
         made_by: gives the engines that the result depends on; a changed one makes the step run again.
+        name: of the task, if it is not the step's.
     """
 
-    def decorate(body: Callable[[Lease], None]) -> Task:
+    def decorate(body: Body) -> Task:
         def perform(task: Task, document_id: DocumentId) -> None:
             _perform(task, step, made_by, body, document_id)
 
@@ -45,8 +48,22 @@ def stage_task(step: Step, made_by: MadeBy) -> Callable[[Callable[[Lease], None]
             perform(self, DocumentId(document_id))
             _go_on_here(self, DocumentId(document_id), began)
 
-        _performers[step.value] = perform
-        return app.task(task, name=step.value, bind=True, max_retries=None, ignore_result=True)
+        _performers[name or step.value] = perform
+        return app.task(task, name=name or step.value, bind=True, max_retries=None, ignore_result=True)
+
+    return decorate
+
+
+def part_task(name: str, made_by: MadeBy) -> Callable[[Body], Task]:
+    """Make a Celery task of what is done to one page range. Whatever becomes of the range, the chord goes on."""
+
+    def decorate(body: Body) -> Task:
+        @wraps(body)
+        def task(self: Task, document_id: str, part: int) -> None:
+            with suppress(Ignore):
+                _perform(self, Step.PROCESS_OCR, made_by, body, DocumentId(document_id), part)
+
+        return app.task(task, name=name, bind=True, max_retries=None, ignore_result=True)
 
     return decorate
 
@@ -65,11 +82,15 @@ def _go_on_here(task: Task, document_id: DocumentId, began: float) -> None:
         following.pop()
 
 
-def _perform(task: Task, step: Step, made_by: MadeBy, body: Callable[[Lease], None], document_id: DocumentId) -> None:
+def _perform(task: Task, step: Step, made_by: MadeBy, body: Body, document_id: DocumentId, part: int = 0) -> None:
     use = services()
     engine, fault = _described(use, made_by)
     try:
-        verdict, lease = use.documents.begin(document_id, step, engine, task.request.hostname or "")
+        worker = task.request.hostname or ""
+        if part:
+            verdict, lease = use.documents.begin_part(document_id, part, worker)
+        else:
+            verdict, lease = use.documents.begin(document_id, step, engine, worker)
     except ServiceUnavailable as away:
         raise task.retry(exc=away, countdown=_wait(use, task.request.retries, away)) from away
     if verdict is Verdict.DONE:
@@ -77,11 +98,14 @@ def _perform(task: Task, step: Step, made_by: MadeBy, body: Callable[[Lease], No
     if verdict is not Verdict.RUN:
         log.info("%s of %s: %s", step, document_id, verdict)
         raise Ignore
+    instead = None
     if fault is None:
         with use.heartbeat.of(lease):
-            fault = _try(body, lease)
+            instead, fault = _try(body, lease)
     if fault is not None:
         _settle(task, use, lease, fault)
+    if instead is not None:
+        raise task.replace(instead)
 
 
 def _described(use: Services, made_by: MadeBy) -> tuple[str, Exception | None]:
@@ -92,12 +116,11 @@ def _described(use: Services, made_by: MadeBy) -> tuple[str, Exception | None]:
         return "", fault
 
 
-def _try(body: Callable[[Lease], None], lease: Lease) -> Exception | None:
+def _try(body: Body, lease: Lease) -> tuple[Signature | None, Exception | None]:
     try:
-        body(lease)
+        return body(lease), None
     except Exception as fault:  # noqa: BLE001  # the one place that decides what every fault means
-        return fault
-    return None
+        return None, fault
 
 
 def _settle(task: Task, use: Services, lease: Lease, fault: Exception) -> None:

@@ -26,6 +26,7 @@ from pipeline.model import (
     Page,
     PageSpan,
     Source,
+    StoredFile,
     Submission,
     Verdict,
     Word,
@@ -288,7 +289,7 @@ def test_attachments_become_documents(db: psycopg.Connection[tuple[object, ...]]
     page, span = Page(1, "x"), PageSpan(1, 0, 1, Source.TEXT, 1.0)
     store.save_pages(begin(store, document, Step.PROCESS_OCR), DocumentInfo("message/rfc822"), "x", [page], [span], [child])
     (due,) = store.claim(10, 10)
-    assert store.file(due.document_id) == ("k", "a.pdf", "mail.eml/a.pdf", 1, "matter")
+    assert store.file(due.document_id) == StoredFile("k", "a.pdf", "mail.eml/a.pdf", 1, "matter")
     assert db.execute("select parent_id::text from documents where id = %s", (due.document_id,)).fetchone() == (document,)
 
 

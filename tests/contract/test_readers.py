@@ -243,3 +243,15 @@ def test_the_child_is_not_believed(tmp_path: Path, frames: list[bytes], code: st
         assert "Traceback" not in caught.value.message
     finally:
         child.close()
+
+
+def test_a_file_without_pages_of_its_own_is_only_named_when_some_are_asked_for(reader: Reader, tmp_path: Path) -> None:
+    (info,) = reader.read(stored(tmp_path, b"hello"), "letter.txt", range(1, 3))
+    assert info == DocumentInfo("text/plain")
+
+
+def test_some_pages_are_read_as_in_the_whole(reader: Reader, tmp_path: Path) -> None:
+    path = stored(tmp_path, files.pdf([files.lines(f"page number {n}") for n in range(1, 8)]))
+    whole = list(reader.read(path, "x"))
+    assert [event for pages in (range(1, 4), range(4, 8)) for event in list(reader.read(path, "x", pages))[1:]] == whole[1:]
+    assert list(reader.read(path, "x", range(0))) == whole[:1]

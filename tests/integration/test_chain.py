@@ -22,7 +22,7 @@ from pipeline.status import Step
 from pipeline.wiring import Services
 
 CELERY = ("celery", "-A", "pipeline.celery_app")
-QUEUES = "graph,entity,text,ocr,default"
+QUEUES = "graph,entity,text,ocr_pages,ocr,default"
 TEXT = "Ada Lovelace wrote to Charles Babbage in London. Mr. Babbage thanked Miss Lovelace and left London for Turin."
 DEADLINE = 120
 

@@ -17,7 +17,12 @@ def test_an_unknown_task_goes_to_the_default_queue() -> None:
 def test_downstream_queues_come_first() -> None:
     order = [worker.name for worker in WORKER_TYPES]
     wanted = [step.family for step in reversed(Step)]
-    assert [name for name in order if name != "default"] == list(dict.fromkeys(map(str, wanted)))
+    assert [name for name in order if name not in ("default", "ocr_pages")] == list(dict.fromkeys(map(str, wanted)))
+    assert order.index("ocr_pages") < order.index("ocr")
+
+
+def test_the_parts_of_large_documents_have_a_queue_of_their_own() -> None:
+    assert (queue_of("process_pages"), queue_of("aggregate_pages")) == ("ocr_pages", "ocr")
 
 
 def test_celery_is_told_the_same() -> None:

@@ -19,6 +19,33 @@ select release_lease(%(document)s, %(token)s);
 -- name: fail
 select fail_step(%(document)s, %(step)s, %(token)s, %(code)s, %(message)s, %(retry)s, %(most_retries)s, %(wait)s);
 
+-- name: split
+select split_document(%(document)s, %(token)s, %(media_type)s, %(metadata)s, %(children)s, %(ranges)s);
+
+-- name: missing_parts
+select missing_parts(%(document)s, %(token)s);
+
+-- name: begin_part
+select verdict, token from begin_part(%(document)s, %(part)s, %(worker)s, %(lease)s, %(most_crashes)s);
+
+-- name: renew_part
+select renew_part(%(document)s, %(part)s, %(token)s, %(lease)s);
+
+-- name: release_part
+select release_part(%(document)s, %(part)s, %(token)s);
+
+-- name: fail_part
+select fail_part(%(document)s, %(part)s, %(token)s, %(code)s, %(message)s, %(retry)s, %(most_retries)s, %(wait)s);
+
+-- name: part
+select first_page, last_page from document_parts where document_id = %(document)s and number = %(part)s;
+
+-- name: save_part
+select commit_part(%(document)s, %(part)s, %(token)s, %(text)s, %(pages)s);
+
+-- name: join_parts
+select join_parts(%(document)s, %(token)s);
+
 -- name: save_pages
 select commit_pages(%(document)s, %(token)s, %(media_type)s, %(metadata)s, %(text)s, %(pages)s, %(children)s);
 
@@ -44,7 +71,7 @@ select save_relationships(%(document)s, %(token)s, %(relations)s);
 select commit_graph(%(document)s, %(token)s);
 
 -- name: file
-select d.storage_key, d.file_name, d.source_path, d.depth, p.name
+select d.storage_key, d.file_name, d.source_path, d.depth, p.name, d.status = 'processing_chunks'
 from documents d join projects p on p.id = d.project_id where d.id = %(document)s;
 
 -- name: text

@@ -12,11 +12,11 @@ from tests.reader_files import Reading
 
 @pytest.fixture
 def reading(tmp_path: Path) -> Reading:
-    """``reading(content, name, **limits)`` gives the events of a file."""
+    """``reading(content, name, only, **limits)`` gives the events of a file."""
 
-    def read(content: bytes, name: str = "file", **limits: int) -> list[ReadEvent]:
+    def read(content: bytes, name: str = "file", only: range | None = None, **limits: int) -> list[ReadEvent]:
         path = tmp_path / "content"
         path.write_bytes(content)
-        return [event for event in child.read(path, name, Limits(**limits)) if event is not None]
+        return [event for event in child.read(path, name, Limits(**limits), only) if event is not None]
 
     return read

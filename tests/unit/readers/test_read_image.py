@@ -1,8 +1,10 @@
+import io
+
 import pytest
 from PIL import Image
 
 from pipeline.errors import BadDocument
-from pipeline.model import PageImage
+from pipeline.model import DocumentInfo, PageImage
 from tests import reader_files as files
 from tests.reader_files import Reading
 
@@ -62,3 +64,13 @@ def test_half_a_picture_is_damaged(reading: Reading, kind: str) -> None:
     with pytest.raises(BadDocument) as caught:
         reading(whole[: len(whole) // 2])
     assert caught.value.code == "damaged"
+
+
+def test_only_the_pages_of_a_tiff_that_are_asked_for_are_given(reading: Reading) -> None:
+    frames = [Image.new("L", (40, 30), shade) for shade in (10, 20, 30, 40)]
+    out = io.BytesIO()
+    frames[0].save(out, "TIFF", save_all=True, append_images=frames[1:])
+    info, *some = reading(out.getvalue(), only=range(2, 4))
+    assert info == DocumentInfo("image/tiff", pages=4)
+    assert [(page.number, page.pixels[0]) for page in some] == [(2, 20), (3, 30)]
+    assert some == reading(out.getvalue())[2:4]

@@ -1,9 +1,11 @@
+import io
 from itertools import pairwise
 
+import pypdfium2 as pdfium
 import pytest
 
 from pipeline.errors import BadDocument
-from pipeline.model import Page, PageImage
+from pipeline.model import Attachment, Page, PageImage
 from tests import reader_files as files
 from tests.reader_files import Reading
 
@@ -108,3 +110,26 @@ def test_too_many_pages_are_refused(reading: Reading) -> None:
     with pytest.raises(BadDocument) as caught:
         reading(files.pdf([""] * 5), pages=4)
     assert caught.value.code == "too_large"
+
+
+def test_only_the_pages_that_are_asked_for_are_given(reading: Reading) -> None:
+    content = files.pdf([files.lines(f"page number {n}") for n in range(1, 8)])
+    whole = reading(content)
+    info, *some = reading(content, only=range(3, 6))
+    assert info.pages == 7
+    assert [page.text for page in some] == ["page number 3", "page number 4", "page number 5"]
+    assert some == whole[3:6]
+    assert reading(content, only=range(0)) == whole[:1]
+
+
+def test_the_files_attached_come_with_the_whole_or_alone(reading: Reading) -> None:
+    document = pdfium.PdfDocument.new()
+    document.new_page(100, 100)
+    document.new_page(100, 100)
+    document.new_attachment("note.txt").set_data(b"hello")
+    out = io.BytesIO()
+    document.save(out)
+    attached = Attachment("note.txt", b"hello")
+    assert reading(out.getvalue())[-1] == attached
+    assert reading(out.getvalue(), only=range(0))[1:] == [attached]
+    assert len(reading(out.getvalue(), only=range(1, 3))) == 3

@@ -93,6 +93,7 @@ returns table (document_id uuid, step pipeline_step) language sql as $$
         select d.id from documents d
         where d.status in ('queued', 'extracting', 'processing_chunks', 'processing')
           and case when d.lease_until is not null then d.lease_until < now() and d.updated_at < now() - least(p_idle, interval '10 s')
+                   when d.status = 'processing_chunks' then parts_lost(d.id, greatest(d.updated_at, d.not_before), p_idle)
                    else greatest(d.updated_at, d.not_before) < now() - p_idle end
         order by d.updated_at limit p_limit for update skip locked
     )
@@ -138,6 +139,7 @@ declare
     d documents;
     v_before text;
     v_fingerprint text;
+    v_split boolean;
 begin
     -- A lease that a crash of the database takes back costs a repetition and no result.
     perform set_config('synchronous_commit', 'off', true);
@@ -168,11 +170,13 @@ begin
             return;
         end if;
     end if;
+    v_split := d.status = 'processing_chunks';  -- its result is what the page ranges give, and was begun with the split
     select s.fingerprint into v_before from document_steps s
     where s.document_id = p_document and s.step < p_step order by s.step desc limit 1;
     v_fingerprint := encode(sha256(convert_to(
         concat_ws(chr(31), coalesce(v_before, nullif(d.sha256, ''), d.storage_key), p_step, p_engine), 'UTF8')), 'hex');
-    if exists (select from document_steps s where s.document_id = p_document and s.step = p_step and s.fingerprint = v_fingerprint) then
+    if not v_split and exists (
+        select from document_steps s where s.document_id = p_document and s.step = p_step and s.fingerprint = v_fingerprint) then
         if d.status = 'queued' then
             update documents set status = running_status(p_step) where id = d.id;
         end if;
@@ -183,8 +187,10 @@ begin
     -- By the clock, so that a token which a crash of the database takes back is never given again.
     d.token := greatest(d.token + 1, (extract(epoch from clock_timestamp()) * 1000000)::bigint);
     update documents set
-        status = running_status(p_step), token = d.token, lease_until = now() + p_lease, lease_started = now(),
-        lease_fingerprint = v_fingerprint, lease_engine = p_engine, worker = p_worker, crashes = d.crashes,
+        status = case when v_split then d.status else running_status(p_step) end, token = d.token, lease_until = now() + p_lease,
+        lease_started = case when v_split then d.lease_started else now() end,
+        lease_fingerprint = case when v_split then d.lease_fingerprint else v_fingerprint end,
+        lease_engine = case when v_split then d.lease_engine else p_engine end, worker = p_worker, crashes = d.crashes,
         not_before = null, waiting_for = null, updated_at = now()
     where id = p_document;
     return query select 'run', d.token;

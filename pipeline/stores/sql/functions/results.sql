@@ -1,5 +1,14 @@
 -- The results of each step, committed together with the end of its lease.
 
+-- Files inside a document become documents: [{source_path, file_name, storage_key, size, sha256}]. For use inside other functions.
+create or replace function add_children(d documents, p_children jsonb) returns void language sql as $$
+    insert into documents (id, project_id, parent_id, depth, source_path, file_name, storage_key, size, sha256, priority)
+    select derived_id('document', d.project_id::text, x.source_path), d.project_id, d.id, d.depth + 1, x.source_path, x.file_name,
+           x.storage_key, x.size, x.sha256, d.priority
+    from jsonb_to_recordset(p_children) as x (source_path text, file_name text, storage_key text, size bigint, sha256 text)
+    on conflict do nothing;
+$$;
+
 -- p_pages: [{number, start, end, source, confidence, width, height, words, segments}]; p_children: [{id?, source_path, file_name, storage_key, size, sha256}].
 create or replace function commit_pages(p_document uuid, p_token bigint, p_media_type text, p_metadata jsonb, p_text text, p_pages jsonb, p_children jsonb)
 returns void language plpgsql as $$
@@ -11,12 +20,8 @@ begin
     select p_document, x.number, x.start, x."end", x.source, x.confidence, x.width, x.height, x.words, x.segments
     from jsonb_to_recordset(p_pages) as x
         (number integer, start integer, "end" integer, source text, confidence real, width real, height real, words jsonb, segments jsonb);
-    insert into documents (id, project_id, parent_id, depth, source_path, file_name, storage_key, size, sha256, priority)
-    select derived_id('document', d.project_id::text, x.source_path), d.project_id, d.id, d.depth + 1, x.source_path, x.file_name,
-           x.storage_key, x.size, x.sha256, d.priority
-    from jsonb_to_recordset(p_children) as x (source_path text, file_name text, storage_key text, size bigint, sha256 text)
-    on conflict do nothing;
-    update documents set text = p_text, media_type = p_media_type, metadata = p_metadata where id = p_document;
+    perform add_children(d, p_children);
+    update documents set text = p_text, media_type = p_media_type, metadata = p_metadata, failed_pages = '{}' where id = p_document;
     perform finish_step(d);
 end $$;
 
@@ -178,6 +183,7 @@ begin
     delete from entity_links where document_id = p_document;
     delete from chunks where document_id = p_document;
     delete from pages where document_id = p_document;
+    delete from document_parts where document_id = p_document;
     delete from document_steps where document_id = p_document;
     update documents set text = '', media_type = '', language = '', category = '', metadata = '{}',
         page_count = 0, chunk_count = 0, mention_count = 0

@@ -1,0 +1,227 @@
+-- Large documents: split into page ranges, each with a lease of its own, and put together when all of them have ended.
+
+-- Commit the split instead of pages: the step stays, the document's own lease ends. p_ranges: [{first, last}], in order.
+create or replace function split_document(p_document uuid, p_token bigint, p_media_type text, p_metadata jsonb, p_children jsonb, p_ranges jsonb)
+returns void language plpgsql as $$
+declare
+    d documents := hold_lease(p_document, 'process_ocr', p_token);
+begin
+    delete from document_parts where document_id = p_document;
+    insert into document_parts (document_id, number, first_page, last_page)
+    select p_document, x.number, x.first, x.last
+    from rows from (jsonb_to_recordset(p_ranges) as (first integer, last integer)) with ordinality as x (first, last, number);
+    perform add_children(d, p_children);
+    update documents set
+        status = 'processing_chunks', media_type = p_media_type, metadata = p_metadata, lease_until = null, crashes = 0,
+        retries = 0, not_before = null, waiting_for = null, updated_at = now()
+    where id = p_document;
+end $$;
+
+create or replace function parts_finished(p_document uuid) returns boolean language sql stable as $$
+    select not exists (select from document_parts where document_id = p_document and status in ('waiting', 'running'))
+$$;
+
+-- The ranges that a message must be sent for; the document's lease ends, because others go on. Null: all ranges have ended,
+-- and the lease is kept to put them together. A range that a living worker has, or whose turn comes later, is left alone.
+create or replace function missing_parts(p_document uuid, p_token bigint) returns integer[] language plpgsql as $$
+declare
+    d documents := hold_lease(p_document, 'process_ocr', p_token);
+    v_missing integer[];
+    v_moves boolean := exists (select from document_parts where document_id = p_document and lease_until >= now());
+begin
+    if parts_finished(p_document) then
+        return null;
+    end if;
+    with sent as (
+        update document_parts set queued_at = now(), not_before = null
+        where document_id = p_document and status in ('waiting', 'running') and coalesce(not_before <= now(), true)
+          and (lease_until < now() or not_before <= now() or lease_until is null and not v_moves)
+        returning number)
+    select coalesce(array_agg(number order by number), '{}') into v_missing from sent;
+    update documents set lease_until = null, updated_at = now() where id = p_document;
+    return v_missing;
+end $$;
+
+-- Whether a split document stands still: the worker of a range died, a range's next try is due, or nobody works on it and no
+-- range of another document, sent before its own, explains why.
+create or replace function parts_lost(p_document uuid, p_updated timestamptz, p_idle interval) returns boolean language sql stable as $$
+    with own as (
+        select bool_or(not_before <= now()) as due, bool_or(lease_until < now() and queued_at < lease_until) as died, bool_or(lease_until >= now()) as moves,
+               max(greatest(updated_at, queued_at)) as last_seen,
+               min(queued_at) filter (where status in ('waiting', 'running')) as queued_at
+        from document_parts where document_id = p_document
+    )
+    select coalesce(due, false) or coalesce(died, false) and p_updated < now() - least(p_idle, interval '10 s')
+        or not coalesce(moves, false) and coalesce(greatest(p_updated, last_seen), p_updated) < now() - p_idle
+           and not exists (
+               select from document_parts o
+               where o.status = 'running' and o.lease_until >= now() and o.document_id <> p_document and o.queued_at <= own.queued_at)
+    from own
+$$;
+
+-- Ask for the lease on a range. Verdicts: run (token given), done (it has ended, well or not), taken (another works on it),
+-- gone (the document is no longer split: ended, deleted or read anew).
+create or replace function begin_part(p_document uuid, p_number integer, p_worker text, p_lease interval, p_most_crashes integer)
+returns table (verdict text, token bigint) language plpgsql as $$
+#variable_conflict use_column
+declare
+    p document_parts;
+begin
+    perform set_config('synchronous_commit', 'off', true);
+    select x.* into p from document_parts x join documents d on d.id = x.document_id
+    where x.document_id = p_document and x.number = p_number and d.status = 'processing_chunks' for update of x;
+    if not found then
+        return query select 'gone', 0::bigint;
+        return;
+    elsif p.status in ('done', 'failed') then
+        return query select 'done', 0::bigint;
+        return;
+    elsif p.lease_until >= now() then
+        return query select 'taken', 0::bigint;
+        return;
+    end if;
+    if p.lease_until is not null then
+        p.crashes := p.crashes + 1;
+        perform note_part(p, 'crashed', null, null);
+        if p.crashes >= p_most_crashes then
+            update document_parts set crashes = p.crashes where document_id = p_document and number = p_number;
+            perform end_part(p, 'worker_killed', format('The worker died %s times while reading them.', p.crashes));
+            return query select 'done', 0::bigint;
+            return;
+        end if;
+    end if;
+    p.token := greatest(p.token + 1, (extract(epoch from clock_timestamp()) * 1000000)::bigint);
+    update document_parts set
+        status = 'running', token = p.token, lease_until = now() + p_lease, lease_started = now(), worker = p_worker,
+        crashes = p.crashes, not_before = null, updated_at = now()
+    where document_id = p_document and number = p_number;
+    return query select 'run', p.token;
+end $$;
+
+create or replace function note_part(p document_parts, p_outcome text, p_code text, p_message text) returns void language sql as $$
+    insert into document_processing_history (document_id, step, outcome, worker, token, started_at, error_code, error_message)
+    values (p.document_id, 'process_ocr', p_outcome, p.worker, p.token, p.lease_started, p_code, p_message)
+$$;
+
+-- A range has failed for good; its document goes on. For use inside other functions.
+create or replace function end_part(p document_parts, p_code text, p_message text) returns void language sql as $$
+    update document_parts set status = 'failed', error_code = p_code, error_message = p_message, lease_until = null,
+        not_before = null, updated_at = now()
+    where document_id = p.document_id and number = p.number
+$$;
+
+-- Prolong the lease; false if it is no longer ours, or the document has been cancelled.
+create or replace function renew_part(p_document uuid, p_number integer, p_token bigint, p_lease interval) returns boolean language sql as $$
+    with renewed as (
+        update document_parts x set lease_until = now() + p_lease, updated_at = now() from documents d
+        where x.document_id = p_document and x.number = p_number and x.token = p_token and x.status = 'running'
+          and d.id = p_document and d.status = 'processing_chunks'
+        returning 1)
+    select exists (select from renewed);
+$$;
+
+-- Give the lease back without a word against the range: the worker is stopping. It is sent on at once.
+create or replace function release_part(p_document uuid, p_number integer, p_token bigint) returns void language sql as $$
+    update document_parts set status = 'waiting', lease_until = null, not_before = '-infinity', updated_at = now()
+    where document_id = p_document and number = p_number and token = p_token and status = 'running';
+$$;
+
+-- Lock the range and make sure that the token is the newest. For use inside the functions that commit.
+create or replace function hold_part(p_document uuid, p_number integer, p_token bigint) returns document_parts language plpgsql as $$
+declare
+    p document_parts;
+begin
+    select x.* into p from document_parts x join documents d on d.id = x.document_id
+    where x.document_id = p_document and x.number = p_number and d.status = 'processing_chunks' for update of x;
+    if not found or p.token <> p_token or p.status <> 'running' then
+        raise exception 'the lease on page range % of document % was lost', p_number, p_document using errcode = 'NL001';
+    end if;
+    return p;
+end $$;
+
+-- p_pages: as commit_pages takes them, offsets into p_text.
+create or replace function commit_part(p_document uuid, p_number integer, p_token bigint, p_text text, p_pages jsonb)
+returns void language plpgsql as $$
+declare
+    p document_parts := hold_part(p_document, p_number, p_token);
+begin
+    perform set_config('synchronous_commit', 'off', true);
+    update document_parts set status = 'done', text = p_text, pages = p_pages, lease_until = null, not_before = null,
+        error_code = null, error_message = null, updated_at = now()
+    where document_id = p_document and number = p_number;
+    update documents set waiting_for = null where id = p_document and waiting_for is not null;
+end $$;
+
+-- Give the lease back after a failure. With p_retry the range is tried again, at most p_most_retries times.
+-- Returns how often it was tried in vain, or -1 if it has failed for good.
+create or replace function fail_part(p_document uuid, p_number integer, p_token bigint, p_code text, p_message text,
+                                     p_retry boolean, p_most_retries integer, p_wait interval) returns integer language plpgsql as $$
+declare
+    p document_parts := hold_part(p_document, p_number, p_token);
+    v_again boolean := p_retry and p.retries < p_most_retries;
+begin
+    perform note_part(p, case when v_again then 'retry' else 'failed' end, p_code, p_message);
+    if not v_again then
+        perform end_part(p, p_code, p_message);
+        return -1;
+    end if;
+    update document_parts set status = 'waiting', retries = retries + 1, lease_until = null, not_before = now() + p_wait, updated_at = now()
+    where document_id = p_document and number = p_number;
+    update documents set waiting_for = p_message where id = p_document;
+    return p.retries + 1;
+end $$;
+
+-- Commit `process_ocr` of a split document: the ranges' texts in order, with a page break (stages/canonical.py) between them,
+-- and their pages with offsets into the whole. A failed range gives empty pages, whose numbers are kept; if all have failed, so
+-- has the document.
+create or replace function join_parts(p_document uuid, p_token bigint) returns void language plpgsql as $$
+declare
+    d documents := hold_lease(p_document, 'process_ocr', p_token);
+    v_break constant text := E'\n\n';
+    f document_parts;
+begin
+    if d.status <> 'processing_chunks' or not parts_finished(p_document) then
+        raise exception 'page ranges of document % are not finished', p_document using errcode = 'NL001';
+    end if;
+    select * into f from document_parts where document_id = p_document and status = 'failed' order by number limit 1;
+    if not exists (select from document_parts where document_id = p_document and status = 'done') then
+        insert into document_processing_history (document_id, step, outcome, worker, token, started_at, error_code, error_message)
+        values (d.id, d.step, 'failed', d.worker, d.token, d.lease_started, f.error_code, f.error_message);
+        perform end_with_error(p_document, f.error_code, format('No page could be read. %s', f.error_message));
+        return;
+    end if;
+    update document_parts set text = repeat(v_break, last_page - first_page), pages = (
+        select jsonb_agg(jsonb_build_object(
+            'number', n, 'start', length(v_break) * (n - first_page), 'end', length(v_break) * (n - first_page), 'source', 'text',
+            'confidence', 0, 'width', 0, 'height', 0, 'words', '[]'::jsonb, 'segments', '[]'::jsonb) order by n)
+        from generate_series(first_page, last_page) n)
+    where document_id = p_document and status = 'failed';
+    delete from pages where document_id = p_document;
+    insert into pages (document_id, number, start_offset, end_offset, source, confidence, width, height, words, segments)
+    select p_document, x.number, p.before + x.start, p.before + x."end", x.source, x.confidence, x.width, x.height, x.words, x.segments
+    from (select pages, sum(length(text) + length(v_break)) over (order by number) - length(text) - length(v_break) as before
+          from document_parts where document_id = p_document) p
+    cross join lateral jsonb_to_recordset(p.pages) as x
+        (number integer, start integer, "end" integer, source text, confidence real, width real, height real, words jsonb, segments jsonb);
+    update documents set
+        text = (select string_agg(text, v_break order by number) from document_parts where document_id = p_document),
+        failed_pages = array(
+            select n from document_parts p cross join lateral generate_series(p.first_page, p.last_page) n
+            where p.document_id = p_document and p.status = 'failed' order by n),
+        error_code = case when f.number is not null then 'pages_failed' end,
+        error_message = failed_parts(p_document)
+    where id = p_document;
+    update document_parts set text = '', pages = '[]' where document_id = p_document;
+    if f.number is not null then
+        d.lease_fingerprint := d.lease_fingerprint || '/partial';  -- so that reading it again is not skipped
+    end if;
+    perform finish_step(d);
+end $$;
+
+-- Which pages could not be read, and why the first of them could not; null if all were.
+create or replace function failed_parts(p_document uuid) returns text language sql stable as $$
+    select format('Pages %s could not be read: %s',
+        string_agg(case when first_page = last_page then first_page::text else first_page || '-' || last_page end, ', ' order by number),
+        (array_agg(error_message order by number))[1])
+    from document_parts where document_id = p_document and status = 'failed' having count(*) > 0
+$$;
