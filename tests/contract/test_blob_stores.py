@@ -5,6 +5,7 @@ import os
 import tracemalloc
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,9 @@ from pipeline.errors import BadDocument, ServiceUnavailable
 from pipeline.ports import BlobStore
 from pipeline.stores.files import FolderBlobs
 from pipeline.stores.s3 import S3Blobs
+from pipeline.stores.supabase_files import SupabaseBlobs
 from tests.standins.amazon import amazon, new_bucket
+from tests.standins.supabase_storage import SERVICE_KEY, Storage, supabase_storage
 
 KEY = "matter/" + "ab12" * 16
 needs_limits = pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write everywhere")
@@ -31,12 +34,22 @@ def access() -> Iterator[AwsAccess]:
         yield access
 
 
-@pytest.fixture(params=["folder", "s3"])
-def blobs(request: pytest.FixtureRequest, folder: Path) -> BlobStore:
+@pytest.fixture
+def storage() -> Iterator[Storage]:
+    with supabase_storage() as storage:
+        yield storage
+
+
+@pytest.fixture(params=["folder", "s3", "supabase"])
+def blobs(request: pytest.FixtureRequest, folder: Path) -> Iterator[BlobStore]:
     if request.param == "s3":
         access = request.getfixturevalue("access")
-        return S3Blobs(new_bucket(access), "files", access)
-    return FolderBlobs(folder)
+        yield S3Blobs(new_bucket(access), "files", access)
+    elif request.param == "supabase":
+        with closing(SupabaseBlobs(request.getfixturevalue("storage").url, SERVICE_KEY, "documents")) as blobs:
+            yield blobs
+    else:
+        yield FolderBlobs(folder)
 
 
 @pytest.fixture
