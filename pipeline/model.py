@@ -369,6 +369,27 @@ class Submitted(NamedTuple):
     outcome: str
 
 
+class Selection(NamedTuple):
+    """Documents of a project; what is empty does not narrow it.
+
+    ``ids`` and ``paths`` add up. A path selects the document and all that lies below it; ``*`` in it stands for any
+    characters, ``?`` for one. ``statuses`` are those of ``status.parse_status``.
+    """
+
+    project: str
+    ids: tuple[DocumentId, ...] = ()
+    paths: tuple[str, ...] = ()
+    statuses: tuple[str, ...] = ()
+
+
+class Handled(NamedTuple):
+    """What became of a document that was to be cancelled, retried, reprocessed or deleted."""
+
+    document_id: DocumentId
+    source_path: str
+    outcome: str
+
+
 class ObjectPlace(NamedTuple):
     """Where a file lies in a bucket of S3."""
 
@@ -458,9 +479,11 @@ class GraphWork(NamedTuple):
     """What is to be written to the graph now.
 
     ``parts``: of the document that asks; ``change``: entities whose names were linked or parted; ``figures``: for all
-    documents written since they were last brought up to date, and empty as long as more documents are on their way.
+    documents written since they were last brought up to date, and empty as long as more documents are on their way;
+    ``gone``: documents that are to be removed.
     """
 
     parts: tuple[DocumentGraph, ...]
     change: EntityGraph
     figures: GraphFigures
+    gone: tuple[str, ...] = ()

@@ -29,6 +29,7 @@ from pipeline.model import (
     FailedPage,
     GraphFigures,
     GraphWork,
+    Handled,
     Lease,
     Mention,
     NameLink,
@@ -40,6 +41,7 @@ from pipeline.model import (
     ReadEvent,
     Reading,
     ResolvedMention,
+    Selection,
     Sound,
     StoredFile,
     Submission,
@@ -47,7 +49,7 @@ from pipeline.model import (
     Usage,
     Verdict,
 )
-from pipeline.status import Step
+from pipeline.status import Family, Step
 
 
 class Reader(Protocol):
@@ -398,13 +400,47 @@ class DocumentStore(Protocol):
         """The right to write the project's part of the graph, alone, and what is to be written."""
 
     def stale_graphs(self) -> list[str]:
-        """Ids of projects whose figures wait to be brought up to date although no document is on its way."""
+        """Ids of projects whose graph is to be brought up to date now: what was removed, and figures that nobody waits for.
+
+        Each is told of once, and after some time again until it is done.
+        """
 
     def graph_refreshing(self, project_id: str) -> AbstractContextManager[GraphWork]:
-        """As ``graph_writing``, for changes and figures alone."""
+        """As ``graph_writing``, for what was removed, changes and figures alone."""
 
     def finish_graph(self, lease: Lease) -> None:
         """Commit ``build_relationships``: the document has reached its end."""
+
+    def select(self, selection: Selection) -> list[DocumentId]:
+        """The documents that are meant, by path.
+
+        Raises:
+            ValueError: a status is none.
+        """
+
+    def cancel(self, documents: Sequence[DocumentId]) -> list[Handled]:
+        """Stop documents: ``cancelled``, or ``ended`` already. Who works on one loses its lease."""
+
+    def retry(self, documents: Sequence[DocumentId]) -> list[Handled]:
+        """Queue again from the step that failed: ``queued``; ``completed`` and ``on_its_way`` are left alone."""
+
+    def reprocess(self, documents: Sequence[DocumentId], since: Family | None = None) -> list[Handled]:
+        """Queue again what has ended: ``queued``, else ``on_its_way``.
+
+        What is stale runs, and with ``since`` that stage and all after it.
+        """
+
+    def delete(self, documents: Sequence[DocumentId]) -> list[Handled]:
+        """Remove documents with their attachments and their share in everything: ``deleted``.
+
+        What graph and file store hold of them is noted, to be removed by ``graph_refreshing`` and ``removing_files``.
+        """
+
+    def unused_files(self) -> bool:
+        """Whether files are to be removed; they are told of once, and after some time again until they are."""
+
+    def removing_files(self) -> AbstractContextManager[list[str]]:
+        """Keys of stored files that nobody uses, a few at a time: to be deleted while the context lasts."""
 
     def close(self) -> None:
         """Give back connections."""

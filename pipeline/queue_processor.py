@@ -30,7 +30,8 @@ class QueueProcessor:
     Args:
         documents: the database of record.
         start: sends one document on its way.
-        refresh: has the figures of a project's graph brought up to date.
+        refresh: has a project's graph brought up to date.
+        clean: has the stored files removed that no document uses any more.
         in_flight: most documents between `pending` and their end.
         poll: longest time between two looks at the database.
         idle: a document that stood still between two steps for so long is sent on again.
@@ -41,6 +42,7 @@ class QueueProcessor:
         documents: DocumentStore,
         start: Callable[[Due], None],
         refresh: Callable[[str], None],
+        clean: Callable[[], None],
         in_flight: int,
         poll: timedelta,
         idle: timedelta,
@@ -48,6 +50,7 @@ class QueueProcessor:
         self._documents = documents
         self._start = start
         self._refresh = refresh
+        self._clean = clean
         self._in_flight = in_flight
         self._poll = poll.total_seconds()
         self._idle = idle
@@ -78,6 +81,8 @@ class QueueProcessor:
             self._start(document)
         for project in self._documents.stale_graphs():
             self._refresh(project)
+        if self._documents.unused_files():
+            self._clean()
         return len(due) + len(lost)
 
     def wake(self) -> None:
@@ -114,7 +119,7 @@ def listen(conninfo: str, processor: QueueProcessor) -> None:
 
 def main() -> None:
     """Run until SIGTERM or SIGINT."""
-    from pipeline.workflow import refresh, start
+    from pipeline.workflow import clean, refresh, start
 
     settings = located(load_settings())
     logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
@@ -123,6 +128,7 @@ def main() -> None:
         use.documents,
         lambda due: start(*due),
         refresh,
+        clean,
         settings.documents_in_flight,
         settings.poll_interval,
         settings.repair_after,

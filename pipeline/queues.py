@@ -22,7 +22,7 @@ WORKER_TYPES = (
     WorkerType("text", (Step.CREATE_DOCUMENT_NODE, Step.PROCESS_CHUNKING), "prefork", 4),
     WorkerType("ocr_pages", ("process_pages",), "prefork", 2),
     WorkerType("ocr", (Step.PROCESS_OCR, "aggregate_pages"), "prefork", 2),
-    WorkerType("default", (), "prefork", 1),
+    WorkerType("default", ("remove_files",), "prefork", 1),
 )
 
 

@@ -80,3 +80,15 @@ MOVES: dict[Status, frozenset[Status]] = {
 def may_move(old: Status, new: Status) -> bool:
     """Whether a document in ``old`` may go to ``new``; staying is always permitted."""
     return old == new or new in MOVES[old]
+
+
+def parse_status(name: str) -> tuple[Status, Family | None]:
+    """A state, or ``ocr_failed``, ``text_failed``, ``entity_failed``, ``graph_failed``: an error in that stage.
+
+    Raises:
+        ValueError: there is no such state.
+    """
+    family, _, failed = name.partition("_")
+    if failed == "failed" and family in list(Family):
+        return Status.ERROR, Family(family)
+    return Status(name), None

@@ -15,6 +15,7 @@ from pipeline.tasks import (
     process_chunking,
     process_ocr,
     refresh_graph,
+    remove_files,
     resolve_entities,
 )
 
@@ -38,3 +39,8 @@ def start(document_id: DocumentId, step: Step = Step.PROCESS_OCR) -> None:
 def refresh(project_id: str) -> None:
     """Have the figures of a project's graph brought up to date."""
     refresh_graph.delay(project_id)
+
+
+def clean() -> None:
+    """Have stored files removed that no document uses any more."""
+    remove_files.delay()

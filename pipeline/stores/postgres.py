@@ -45,14 +45,16 @@ from pipeline.model import (
     Verdict,
 )
 from pipeline.status import Step
+from pipeline.stores.control import Control
 from pipeline.stores.database import SQL, Database, Rows
 from pipeline.stores.page_ranges import PageRanges, held, page_rows
 
 NAMES_ARRIVED = "NL003"
+OUTDATED_AT_ONCE = 200  # documents that are removed from the graph, or mended there, in one turn
 FIGURES_AFTER = 64  # documents after which the graph's figures are brought up to date at the latest
 
 
-class PostgresStore(PageRanges):
+class PostgresStore(PageRanges, Control):
     """``ports.DocumentStore`` over psycopg.
 
     Args:
@@ -67,7 +69,7 @@ class PostgresStore(PageRanges):
 
     def submit(self, project: str, files: Sequence[Submission]) -> list[Submitted]:
         """See ``ports.DocumentStore``."""
-        rows = self._db.rows("submit", project=project, files=Jsonb([f._asdict() for f in files]))
+        rows = self._patiently("submit", project=project, files=Jsonb([f._asdict() for f in files]))
         return [Submitted(DocumentId(i), path, outcome) for i, path, outcome in rows]
 
     def claim(self, limit: int, in_flight: int) -> list[Due]:
@@ -208,16 +210,19 @@ class PostgresStore(PageRanges):
         # Threads that wait for the project would hold the connections that the others need.
         with self._graph_turn, self._alone("graph", project) as connection:
             touched = _fetch(connection, "graph_turn", **held(lease), most=FIGURES_AFTER)
-            with _graph_work(connection, project, touched, lease.document_id) as work:
+            with _graph_work(connection, project, touched, [lease.document_id]) as work:
                 yield work
 
     @contextmanager
     def graph_refreshing(self, project_id: str) -> Iterator[GraphWork]:
         """See ``ports.DocumentStore``."""
         with self._graph_turn, self._alone("graph", project_id) as connection:
+            outdated = _fetch(connection, "outdated", project=project_id, most=OUTDATED_AT_ONCE)
             touched = _fetch(connection, "graph_touched", project=project_id)
-            with _graph_work(connection, project_id, touched, None) as work:
+            documents, numbers = [document for document, _ in outdated], [number for _, number in outdated]
+            with _graph_work(connection, project_id, touched, documents) as work:
                 yield work
+            _fetch(connection, "outdated_done", project=project_id, ids=documents, numbers=numbers)
 
     def stale_graphs(self) -> list[str]:
         """See ``ports.DocumentStore``."""
@@ -263,7 +268,7 @@ def _only(rows: Rows) -> tuple[Any, ...]:
 
 @contextmanager
 def _graph_work(
-    connection: psycopg.Connection[tuple[Any, ...]], project: str, touched: Rows, document_id: DocumentId | None
+    connection: psycopg.Connection[tuple[Any, ...]], project: str, touched: Rows, own: Sequence[str]
 ) -> Iterator[GraphWork]:
     rows = partial(_fetch, connection)
     documents = [document for (document,) in touched]
@@ -271,8 +276,13 @@ def _graph_work(
     with connection.transaction():
         connection.execute("set transaction isolation level repeatable read, read only")
         changed = rows("changed_entities", project=project)
-        parts = (_document_graph(rows, document_id),) if document_id else ()
-        work = GraphWork(parts, _entity_graph(rows, project, changed), _figures(rows, documents))
+        parts = {document: _document_graph(rows, document) for document in own}
+        work = GraphWork(
+            tuple(part for part in parts.values() if part),
+            _entity_graph(rows, project, changed),
+            _figures(rows, documents),
+            tuple(document for document, part in parts.items() if not part),
+        )
     yield work
     if changed:
         rows("changed_done", project=project, ids=[i for i, _, _ in changed], numbers=[n for _, n, _ in changed])
@@ -289,9 +299,16 @@ def _figures(rows: Fetch, documents: list[str]) -> GraphFigures:
     )
 
 
-def _document_graph(rows: Fetch, document_id: DocumentId) -> DocumentGraph:
+def _document_graph(rows: Fetch, document_id: str) -> DocumentGraph | None:
+    """The document's part; None if it has none, any more or yet."""
+    found = rows("graph_node", document=document_id)
+    if not found:
+        return None
+    told, *node = found[0]
+    if not told:
+        return DocumentGraph(DocumentNode(*node), (), (), ())
     return DocumentGraph(
-        DocumentNode(*_only(rows("node", document=document_id))),
+        DocumentNode(*node),
         tuple(GraphChunk(*r) for r in rows("graph_chunks", document=document_id)),
         _entities(rows("graph_entities", document=document_id)),
         tuple(GraphMention(*r) for r in rows("graph_mentions", document=document_id)),

@@ -1,6 +1,7 @@
 """Celery's view of the steps: thin. A task loads, calls a pure function of ``stages``, and saves."""
 
 from pipeline.tasks.entity import extract_entities, resolve_entities
+from pipeline.tasks.files import remove_files
 from pipeline.tasks.graph import build_relationships, refresh_graph
 from pipeline.tasks.ocr import aggregate_pages, process_ocr, process_pages
 from pipeline.tasks.text import create_document_node, process_chunking
@@ -14,5 +15,6 @@ __all__ = [
     "process_ocr",
     "process_pages",
     "refresh_graph",
+    "remove_files",
     "resolve_entities",
 ]

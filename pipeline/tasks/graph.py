@@ -4,7 +4,7 @@ from celery import Task
 
 from pipeline.celery_app import app
 from pipeline.errors import ServiceUnavailable
-from pipeline.model import Engine, Evidence, GraphWork, Lease
+from pipeline.model import DocumentId, Engine, Evidence, GraphWork, Lease
 from pipeline.ports import GraphStore
 from pipeline.stages.relations import Named, co_occurrences
 from pipeline.stages.sentences import sentence_spans
@@ -29,13 +29,15 @@ def build_relationships(lease: Lease) -> None:
 
 
 def _refresh(project_id: str) -> None:
-    """Bring the figures in the graph up to date where the last document of a project could not."""
+    """Take out of the graph what was removed, and bring its figures up to date where the last document could not."""
     use = services()
     with use.documents.graph_refreshing(project_id) as work:
         _write(use.graph, work)
 
 
 def _write(graph: GraphStore, work: GraphWork) -> None:
+    for document in work.gone:
+        graph.delete_document(DocumentId(document))
     graph.write_entities(work.change)
     for part in work.parts:
         graph.write_document(part)

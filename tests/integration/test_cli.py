@@ -1,5 +1,6 @@
 """The commands on a real database, called as they are typed."""
 
+import io
 import json
 import os
 import signal
@@ -18,6 +19,7 @@ from pipeline.cli.main import execute
 from pipeline.endpoints import Endpoints
 from pipeline.errors import ServiceUnavailable
 from pipeline.home import Home
+from pipeline.model import Selection
 from pipeline.status import Step
 from pipeline.stores.database import Database
 from pipeline.stores.postgres import PostgresStore
@@ -231,3 +233,38 @@ def test_sigterm_stops_a_watch_cleanly() -> None:
         process.send_signal(signal.SIGTERM)
         assert process.stderr.read().strip() == b"Stopped."
         assert process.wait() == 130
+
+
+@pytest.mark.usefixtures("matter")
+def test_documents_are_cancelled_retried_reprocessed_and_deleted(
+    store: PostgresStore, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    assert said(capsys, "retry", "--all", "--json").count("queued") == 1
+    assert said(capsys, "cancel", "in/broken.pdf", str(tmp_path / "in")).startswith("in/broken.pdf: cancelled\n")
+    assert [row["outcome"] for row in rows(said(capsys, "cancel", "in/*.pdf", "--json"))] == ["ended"]
+    assert said(capsys, "reprocess", "in/mail.eml", "--from", "text").splitlines() == [
+        "in/mail.eml: queued",
+        "in/mail.eml/note.txt: queued",
+    ]
+    assert said(capsys, "reprocess", "in/mail.eml", "--status", "completed", code=3) == ""
+    handled = rows(said(capsys, "delete", "in/mail.eml", "in/nothing", "--yes", "--json", code=3))
+    assert [row["source_path"] for row in handled] == ["in/mail.eml", "in/mail.eml/note.txt"]
+    (talk,) = store.select(Selection(PROJECT, paths=("in/talk.mp3",)))
+    assert said(capsys, "delete", talk, "--yes") == "in/talk.mp3: deleted\n"
+    assert len(store.select(Selection(PROJECT))) == 2
+
+
+@pytest.mark.usefixtures("matter")
+@pytest.mark.parametrize("words", [[], ["in", "--all"], ["--status", "lost"], ["--all", "--from", "nowhere"]])
+def test_who_says_not_what_to_reprocess_is_told(words: list[str]) -> None:
+    assert execute(["reprocess", *words]) == 2
+
+
+@pytest.mark.usefixtures("matter")
+@pytest.mark.parametrize(("answer", "code", "left"), [("y", 0, 0), ("n", 130, 5), (None, 2, 5)])
+def test_delete_asks(
+    store: PostgresStore, monkeypatch: pytest.MonkeyPatch, answer: str | None, code: int, left: int
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO(answer and f"{answer}\n"))
+    assert execute(["delete", "--all"]) == code
+    assert len(store.select(Selection(PROJECT))) == left

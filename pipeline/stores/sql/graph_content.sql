@@ -83,6 +83,7 @@ select o.id::text, p.object_id::text, p.weight, p.documents from owners o left j
 -- name: on_the_way
 select i::text from unnest(%(ids)s::uuid[]) i
 where exists (select from documents d where d.id = i and comes_again(d.status))
+   or exists (select from graph_outdated o where o.document_id = i)
    or exists (select from chunks c join documents d on d.id = c.document_id where c.id = i and comes_again(d.status))
    or exists (select from graph_changes g where g.project_id = %(project)s and g.entity_id = i);
 

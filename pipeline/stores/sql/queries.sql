@@ -132,9 +132,20 @@ select subject_id::text, object_id::text, weight, documents from pair_weights(%(
 delete from graph_touched where document_id = any (%(documents)s::uuid[]) returning true;
 
 -- name: stale_graphs
-select p.id::text from projects p
-where exists (select from graph_touched t where t.project_id = p.id and t.touched_at < now() - interval '2 s')
-  and not graph_busy(p.id);
+select ask_for_graphs::text from ask_for_graphs();
+
+-- What the graph holds of a document: nothing before its node was made, its chunks once it was told of them.
+-- name: graph_node
+select d.graph_token <> -1, d.id::text, p.name, d.file_name, d.source_path, d.media_type, d.language, d.category, coalesce(d.parent_id::text, '')
+from documents d join projects p on p.id = d.project_id
+where d.id = %(document)s and (d.graph_token <> -1 or d.step > 'create_document_node'
+    or exists (select from document_steps s where s.document_id = d.id and s.step = 'create_document_node'));
+
+-- name: outdated
+select document_id::text, number from outdated_documents(%(project)s, %(most)s);
+
+-- name: outdated_done
+select outdated_done(%(project)s, %(ids)s::uuid[], %(numbers)s::bigint[]);
 
 -- name: changed_entities
 select c.entity_id::text, c.number, coalesce(e.merged_into is null, false) as stands
@@ -160,3 +171,24 @@ from canonical_evidence
 where project_id = %(project)s and predicate = 'CO_OCCURS_WITH'
   and (subject_id = any (%(ids)s::uuid[]) or object_id = any (%(ids)s::uuid[]))
 group by 1, 2 order by 1, 2;
+
+-- name: select_documents
+select select_documents::text from select_documents(%(project)s, %(ids)s::uuid[], %(paths)s::text[], %(statuses)s::text[], %(failed_steps)s::text[]);
+
+-- name: cancel
+select document_id::text, source_path, outcome from cancel_documents(%(documents)s::uuid[]);
+
+-- name: retry
+select document_id::text, source_path, outcome from retry_documents(%(documents)s::uuid[]);
+
+-- name: reprocess
+select document_id::text, source_path, outcome from reprocess_documents(%(documents)s::uuid[], %(since)s);
+
+-- name: delete
+select document_id::text, source_path, outcome from delete_document(%(document)s);
+
+-- name: mark_unused_files
+select mark_unused_files();
+
+-- name: take_unused_files
+select take_unused_files(%(most)s);

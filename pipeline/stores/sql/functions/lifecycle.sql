@@ -111,6 +111,7 @@ $$;
 
 -- End a document's way with an error. For use inside other functions.
 create or replace function end_with_error(p_document uuid, p_code text, p_message text) returns void language sql as $$
+    select graph_is_outdated(d) from documents d where d.id = p_document and d.graph_token >= 0;
     update documents set status = 'error', error_code = p_code, error_message = p_message, lease_until = null, waiting_for = null,
         not_before = null, updated_at = now(), finished_at = now()
     where id = p_document;

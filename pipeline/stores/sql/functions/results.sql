@@ -176,6 +176,7 @@ declare
             select left_id as id from entity_links where document_id = p_document
             union select right_id from entity_links where document_id = p_document) t);
 begin
+    perform graph_is_outdated(d) from documents d where d.id = p_document;
     perform pg_advisory_xact_lock(hashtext('names'), hashtext(v_project::text));
     perform note_changes(v_project, v_before);
     delete from relationship_evidence where document_id = p_document;
@@ -186,7 +187,7 @@ begin
     delete from document_parts where document_id = p_document;
     delete from document_steps where document_id = p_document;
     update documents set text = '', media_type = '', language = '', category = '', metadata = '{}',
-        page_count = 0, chunk_count = 0, mention_count = 0
+        graph_token = -1, page_count = 0, chunk_count = 0, mention_count = 0
     where id = p_document;
     perform relink(v_project, v_parted);
     perform drop_unused(v_project, v_before || v_parted);
