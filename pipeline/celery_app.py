@@ -3,15 +3,19 @@
 Settings are read when Celery first asks for its configuration, not on import.
 """
 
+from functools import partialmethod
 from typing import Any
 
 from celery import Celery
+from celery.app.amqp import AMQP
+from kombu.connection import Connection
 
 from pipeline.endpoints import located
 from pipeline.queues import WORKER_TYPES, task_routes
 from pipeline.settings import Settings, load_settings
 
 RESULTS_KEPT = 7 * 24 * 3600
+LONGEST_PAUSE = 10  # seconds between two tries to reach the broker
 
 
 def celery_settings(settings: Settings) -> dict[str, Any]:
@@ -23,7 +27,7 @@ def celery_settings(settings: Settings) -> dict[str, Any]:
     return {
         "broker_url": broker,
         "result_backend": backend.get_secret_value() if backend else broker,
-        "imports": ("pipeline.tasks",),
+        "imports": ("pipeline.tasks", "pipeline.shutdown"),
         "task_routes": task_routes(),
         "task_queues": {w.name: {"exchange": w.name, "routing_key": w.name} for w in WORKER_TYPES},
         "task_default_queue": "default",
@@ -40,13 +44,13 @@ def celery_settings(settings: Settings) -> dict[str, Any]:
         "worker_prefetch_multiplier": settings.celery_worker_prefetch_multiplier,
         "worker_max_tasks_per_child": settings.celery_worker_max_tasks_per_child,
         "worker_concurrency": settings.celery_worker_concurrency,
-        "worker_soft_shutdown_timeout": 30,
         "worker_cancel_long_running_tasks_on_connection_loss": False,
         "worker_hijack_root_logger": True,
         "result_expires": RESULTS_KEPT,
         "result_backend_always_retry": True,
         "result_backend_max_retries": 60,
         "broker_connection_retry_on_startup": True,
+        "broker_connection_max_retries": None,
         "broker_transport_options": {
             "visibility_timeout": settings.celery_visibility_timeout.total_seconds(),
             "unacked_restore_interval": 5,
@@ -62,5 +66,11 @@ def celery_settings(settings: Settings) -> dict[str, Any]:
     }
 
 
-app = Celery("nlp_pipeline")
+class Broker(Connection):
+    """A connection that goes on trying while the broker is away, with shorter pauses than kombu's own."""
+
+    ensure_connection = partialmethod(Connection.ensure_connection, interval_max=LONGEST_PAUSE)
+
+
+app = Celery("nlp_pipeline", amqp=type("Messages", (AMQP,), {"Connection": Broker}))
 app.add_defaults(lambda: celery_settings(located(load_settings())))

@@ -4,7 +4,7 @@ An implementation may be used by one thread at a time unless its port says other
 errors once: ``ServiceUnavailable`` or ``Throttled`` for what may pass, ``BadDocument`` for what never will.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import timedelta
 from pathlib import Path
@@ -229,8 +229,11 @@ class AnswerCache(Protocol):
     def put(self, answers: Mapping[str, str]) -> None:
         """Keep answers by fingerprint."""
 
-    def turn(self, fingerprint: str) -> AbstractContextManager[None]:
-        """Wait while another asks the same; a bounded wait, so that a dead worker holds up nobody."""
+    def turn(self, fingerprint: str) -> AbstractContextManager[str | None]:
+        """The answer, if it is known; else the right to ask for it, until the context ends.
+
+        Whoever comes second waits for the first one's answer; a bounded wait, so that a dead worker holds up nobody.
+        """
 
 
 class BlobStore(Protocol):
@@ -309,8 +312,15 @@ class DocumentStore(Protocol):
     def claim(self, limit: int, in_flight: int) -> list[Due]:
         """Take waiting documents while fewer than ``in_flight`` are on their way; no document goes to two callers."""
 
-    def repair(self, idle: timedelta, limit: int) -> list[Due]:
-        """Documents whose lease ran out, or that stood between two steps for longer than ``idle``."""
+    def repair(self, idle: timedelta, limit: int, known: Collection[str] = ()) -> list[Due]:
+        """Documents that are to be sent on; each is told to one caller only.
+
+        Their lease ran out, their next try is due, they were handed back, or they stood between two steps for longer than
+        ``idle``. Those in ``known``, of which a message waits in the broker, are not lost.
+        """
+
+    def next_due(self) -> float | None:
+        """Seconds until the next document is due that waits for its next try; None if there is none."""
 
     def begin(self, document_id: DocumentId, step: Step, engine: str, worker: str) -> tuple[Verdict, Lease]:
         """Ask for the lease on a step; it counts only with ``Verdict.RUN``."""
@@ -319,10 +329,30 @@ class DocumentStore(Protocol):
         """Prolong the lease; False if it is no longer ours."""
 
     def release(self, lease: Lease) -> None:
-        """Give the lease back unused: the worker is stopping."""
+        """Give the lease back unused: the work was stopped. The document is sent on at once."""
 
-    def fail(self, lease: Lease, code: str, message: str, wait: timedelta | None, most_retries: int) -> bool:
-        """Give the lease back after a failure; True if the step is to be tried again after ``wait`` (None: never again)."""
+    def release_all(self, worker: str) -> int:
+        """The same for every lease that the worker holds; returns how many those were."""
+
+    def fail(
+        self,
+        lease: Lease,
+        code: str,
+        message: str,
+        wait: timedelta | None,
+        most_retries: int | None,
+        longest: timedelta | None = None,
+    ) -> bool:
+        """Give the lease back after a failure; True if the step is to be tried again.
+
+        Args:
+            lease: it ends.
+            code: stable name of the fault.
+            message: one sentence, shown as what the document waits for, or as its error.
+            wait: time until the next try; None: never again.
+            most_retries: None: as often as it takes.
+            longest: with it, ``wait`` doubles from try to try up to this, with jitter.
+        """
 
     def file(self, document_id: DocumentId) -> StoredFile:
         """Where the document's file lies."""

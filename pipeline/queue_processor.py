@@ -3,7 +3,8 @@
 import logging
 import signal
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Collection
 from datetime import timedelta
 from types import FrameType
 
@@ -19,8 +20,9 @@ from pipeline.wiring import Services
 
 log = logging.getLogger("pipeline.queue_processor")
 
-CHANNELS = ("nlp_pipeline_pending", "nlp_pipeline_finished")
+CHANNELS = ("nlp_pipeline_pending", "nlp_pipeline_finished", "nlp_pipeline_due")
 PAUSE = 0.1  # seconds between two looks at the database, so that many notices cost one
+BETWEEN_REPAIRS = 1.0  # seconds at least
 BATCH = 100
 
 
@@ -31,10 +33,11 @@ class QueueProcessor:
         documents: the database of record.
         start: sends one document on its way.
         refresh: has a project's graph brought up to date.
+        waiting: ids of the documents and projects of which a message waits in the broker.
         clean: has the stored files removed that no document uses any more.
         in_flight: most documents between `pending` and their end.
         poll: longest time between two looks at the database.
-        idle: a document that stood still between two steps for so long is sent on again.
+        idle: a document of which no message waits, and that stood still for so long, is sent on again.
     """
 
     def __init__(
@@ -42,6 +45,7 @@ class QueueProcessor:
         documents: DocumentStore,
         start: Callable[[Due], None],
         refresh: Callable[[str], None],
+        waiting: Callable[[], Collection[str]],
         clean: Callable[[], None],
         in_flight: int,
         poll: timedelta,
@@ -50,10 +54,12 @@ class QueueProcessor:
         self._documents = documents
         self._start = start
         self._refresh = refresh
+        self._waiting = waiting
         self._clean = clean
         self._in_flight = in_flight
         self._poll = poll.total_seconds()
         self._idle = idle
+        self._repaired = self._repair_at = time.monotonic()
         self._awake = threading.Event()
         self._stopping = threading.Event()
 
@@ -67,23 +73,37 @@ class QueueProcessor:
             except (ServiceUnavailable, OperationalError) as fault:
                 failures += 1
                 log.warning("waiting: %s", fault)
-            self._awake.wait(min(self._poll, 2.0**failures) if failures else self._poll)
+            self._awake.wait(min(self._poll, 2.0**failures) if failures else self._repair_at - time.monotonic())
             self._awake.clear()
             self._stopping.wait(PAUSE)
 
     def once(self) -> int:
         """Claim, repair, start; return how many documents were started."""
-        due = self._documents.claim(BATCH, self._in_flight)
-        lost = self._documents.repair(self._idle, BATCH)
+        lost = self.repair() if time.monotonic() >= self._repair_at else []
+        claimed = self._documents.claim(BATCH, self._in_flight)
+        for document in claimed:
+            self._start(document)
+        next_due = self._documents.next_due()
+        if next_due is not None:
+            self._repair_at = min(self._repair_at, max(time.monotonic() + next_due, self._repaired + BETWEEN_REPAIRS))
+        return len(claimed) + len(lost)
+
+    def repair(self) -> list[Due]:
+        """Send on what was lost, what was handed back, and what waited for its next try."""
+        # First of all, because it needs the broker: while that is away, nothing is taken that could not be sent.
+        waiting = self._waiting()
+        lost = self._documents.repair(self._idle, BATCH, waiting)
         for document in lost:
-            log.warning("%s stood still before %s: sent on again", document.document_id, document.step)
-        for document in (*due, *lost):
+            log.info("%s is sent on again: %s", document.document_id, document.step)
             self._start(document)
         for project in self._documents.stale_graphs():
-            self._refresh(project)
+            if project not in waiting:
+                self._refresh(project)
         if self._documents.unused_files():
             self._clean()
-        return len(due) + len(lost)
+        self._repaired = time.monotonic()
+        self._repair_at = self._repaired + (0 if len(lost) == BATCH else self._poll)
+        return lost
 
     def wake(self) -> None:
         """Look at the database now."""
@@ -119,6 +139,7 @@ def listen(conninfo: str, processor: QueueProcessor) -> None:
 
 def main() -> None:
     """Run until SIGTERM or SIGINT."""
+    from pipeline.messages import waiting_ids
     from pipeline.workflow import clean, refresh, start
 
     settings = located(load_settings())
@@ -128,6 +149,7 @@ def main() -> None:
         use.documents,
         lambda due: start(*due),
         refresh,
+        waiting_ids,
         clean,
         settings.documents_in_flight,
         settings.poll_interval,

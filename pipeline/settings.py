@@ -14,6 +14,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from pipeline.errors import Misconfigured
 
 MEGABYTE = 1024 * 1024
+LEAST_LEASE = timedelta(seconds=3)
+LEAST_REPAIR = timedelta(seconds=2)
 
 
 def _seconds(value: object) -> object:
@@ -67,6 +69,8 @@ class Settings(BaseSettings):
     """Time after which a task is ended by force, in seconds; below the visibility timeout."""
     celery_visibility_timeout: Seconds = timedelta(seconds=7200)
     """Time after which the broker delivers an unacknowledged task again, in seconds."""
+    celery_worker_soft_shutdown_timeout: Seconds = timedelta(seconds=30)
+    """Time that running tasks have to finish when a worker is stopped, in seconds; then they are handed back."""
 
     database_url: SecretStr | None = None
     """PostgreSQL with pgvector, e.g. postgresql://user:password@host/db. Not set: embedded PostgreSQL."""
@@ -125,12 +129,15 @@ class Settings(BaseSettings):
     """Most documents between `pending` and their end at one time; the rest wait in the database."""
     poll_interval: Seconds = timedelta(seconds=5)
     """How often the queue processor looks for work when nothing wakes it, in seconds."""
-    lease_duration: Seconds = timedelta(seconds=60)
-    """How long a worker may be silent before its document is given to another, in seconds."""
-    repair_after: Seconds = timedelta(seconds=120)
-    """How long a document may stand still between two steps before it is sent on again, in seconds."""
+    lease_duration: Seconds = timedelta(seconds=20)
+    """How long a worker may be silent before its document is given to another, in seconds; renewed at a third of it."""
+    repair_after: Seconds = timedelta(seconds=20)
+    """How long a document whose message was lost may stand still before it is sent on again, in seconds."""
     step_retries: int = Field(8, ge=0)
-    """How often a step is tried again when a service is away, with back-off, before the document fails."""
+    """How often a step is tried again when a service fails, with back-off, before the document fails.
+
+    Tries while database, graph or files are away do not count.
+    """
     retry_longest_wait: Seconds = timedelta(seconds=120)
     """Longest pause between two tries of a step, in seconds."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
@@ -145,6 +152,23 @@ class Settings(BaseSettings):
             )
         if self.celery_task_soft_time_limit > self.celery_task_time_limit:
             raise ValueError("CELERY_TASK_SOFT_TIME_LIMIT must not be above CELERY_TASK_TIME_LIMIT.")
+        if self.lease_duration < LEAST_LEASE:
+            raise ValueError(
+                f"LEASE_DURATION must be {LEAST_LEASE.seconds} seconds or more: "
+                "it is renewed at a third of it, and one late renewal must not lose it."
+            )
+        if self.lease_duration >= self.celery_task_time_limit:
+            raise ValueError("LEASE_DURATION must be below CELERY_TASK_TIME_LIMIT: set it to some seconds, 20 is usual.")
+        if self.repair_after < LEAST_REPAIR:
+            raise ValueError(
+                f"REPAIR_AFTER must be {LEAST_REPAIR.seconds} seconds or more: "
+                "a message that is just being delivered is not lost."
+            )
+        if self.poll_interval > min(self.lease_duration, self.repair_after):
+            raise ValueError(
+                "POLL_INTERVAL must not be above LEASE_DURATION and REPAIR_AFTER: "
+                "what was lost is only found when the queue processor looks."
+            )
         return self
 
     @property

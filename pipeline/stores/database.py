@@ -2,18 +2,21 @@
 
 import logging
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import psycopg
 from psycopg_pool import ConnectionPool, PoolTimeout
 
-from pipeline.errors import LeaseLost, ServiceUnavailable
+from pipeline.errors import LeaseLost, Outage, ServiceUnavailable
 from pipeline.stores.statements import load_statements
 
 LEASE_LOST = "NL001"
 CONFLICTS = ("40001", "40P01", "23503", "23505")  # another transaction was in the way: try again
+COMMIT_TRIES = 4  # what was worked out is worth waiting for longer than the lease
 DATABASE_AWAY = ("57", "53", "08")  # classes: operator intervention, insufficient resources, connection
+
+CONNECTION = {"connect_timeout": 10, "keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}
 
 logging.getLogger("psycopg.pool").setLevel(logging.CRITICAL)  # what it would say is raised here as an error
 
@@ -39,7 +42,8 @@ class Database:
             open=False,
             check=None,
             num_workers=1,
-            kwargs={"autocommit": True, "connect_timeout": 10, "application_name": "nlp-pipeline"},
+            reconnect_timeout=patience,  # its pauses double: beyond that, whoever asks next has it tried anew
+            kwargs=CONNECTION | {"autocommit": True, "application_name": "nlp-pipeline"},
         )
 
     @contextmanager
@@ -47,7 +51,8 @@ class Database:
         """A connection, in autocommit.
 
         Raises:
-            ServiceUnavailable: the database is away, starting, stopping or full.
+            Outage: the database is away, starting, stopping or full.
+            ServiceUnavailable: another worker was in the way.
             LeaseLost: the lease is no longer ours.
         """
         try:
@@ -55,16 +60,24 @@ class Database:
             with self._pool.connection() as connection:
                 yield connection
         except PoolTimeout as fault:
-            raise ServiceUnavailable("The database does not answer.") from fault
+            raise Outage("The database does not answer.") from fault
         except psycopg.Error as fault:
             raise _translated(fault) from fault
 
     def rows(self, statement: str, **values: object) -> Rows:
-        """Run a named statement and fetch all rows. A connection that went stale while idle is replaced once."""
+        """Run a named statement and fetch all rows; once more if the connection was a dead one."""
         try:
             return self._rows(statement, values)
         except ConnectionGone:
+            self._pool.check()
             return self._rows(statement, values)
+
+    def run(self, statement: str, **values: object) -> Rows:
+        """As ``rows``, for what a token protects: a database that is away is waited for, about a minute."""
+        for _ in range(COMMIT_TRIES - 1):
+            with suppress(Outage):
+                return self.rows(statement, **values)
+        return self.rows(statement, **values)
 
     def _rows(self, statement: str, values: dict[str, object]) -> Rows:
         with self.connection() as connection:
@@ -75,17 +88,12 @@ class Database:
         rows = self.rows(statement, **values)
         return rows[0][0] if rows else None
 
-    def run(self, statement: str, **values: object) -> None:
-        """Run a named statement without a result."""
-        with self.connection() as connection:
-            connection.execute(SQL[statement].encode(), values)
-
     def close(self) -> None:
         """Close all connections."""
         self._pool.close()
 
 
-class ConnectionGone(ServiceUnavailable):
+class ConnectionGone(Outage):
     """The connection broke: the server restarted, or it was idle for too long."""
 
 

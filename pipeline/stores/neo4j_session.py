@@ -18,7 +18,7 @@ from neo4j.exceptions import (
     Neo4jError,
 )
 
-from pipeline.errors import Misconfigured, ServiceUnavailable
+from pipeline.errors import Misconfigured, Outage, ServiceUnavailable
 
 T = TypeVar("T")
 Work = Callable[[neo4j.ManagedTransaction], T]
@@ -65,7 +65,8 @@ class GraphServer:
         """Run ``work`` in a transaction; again, with a jittered pause, if it met another writer or the connection broke.
 
         Raises:
-            ServiceUnavailable: the server is away, or the conflict lasted through all tries.
+            Outage: the server is away.
+            ServiceUnavailable: a conflict or fault of the server lasted through all tries.
             Misconfigured: user, password or database is wrong.
         """
         return self._repeated(lambda session: session.execute_write(work))
@@ -110,6 +111,8 @@ class GraphServer:
         except (Neo4jError, DriverError) as fault:
             if "DatabaseNotFound" in (getattr(fault, "code", "") or ""):
                 raise Misconfigured(f"The graph server has no database {self._database}.", "graph_database") from fault
+            if isinstance(fault, DriverError) and _may_pass(fault):
+                raise Outage(f"The graph server at {self._place} is away.") from fault
             if not _may_pass(fault):
                 raise
             raise ServiceUnavailable(f"The graph server at {self._place} does not answer as it should.") from fault

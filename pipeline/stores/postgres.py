@@ -1,7 +1,7 @@
 """The database of record over a PostgreSQL URL. Every change of state is an SQL function; this file calls them."""
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from functools import partial
@@ -63,7 +63,7 @@ class PostgresStore(PageRanges, Control):
         most_crashes: after so many leases of one step that ended without a word the document is set aside.
     """
 
-    def __init__(self, database: Database, lease: timedelta = timedelta(seconds=60), most_crashes: int = 3) -> None:
+    def __init__(self, database: Database, lease: timedelta = timedelta(seconds=20), most_crashes: int = 3) -> None:
         super().__init__(database, lease, most_crashes)
         self._graph_turn = threading.Lock()
 
@@ -76,9 +76,14 @@ class PostgresStore(PageRanges, Control):
         """See ``ports.DocumentStore``."""
         return _due(self._db.rows("claim", limit=limit, in_flight=in_flight))
 
-    def repair(self, idle: timedelta, limit: int) -> list[Due]:
+    def repair(self, idle: timedelta, limit: int, known: Collection[str] = ()) -> list[Due]:
         """See ``ports.DocumentStore``."""
-        return _due(self._db.rows("repair", idle=idle, limit=limit))
+        return _due(self._db.rows("repair", idle=idle, known=list(known), limit=limit))
+
+    def next_due(self) -> float | None:
+        """See ``ports.DocumentStore``."""
+        seconds: float | None = self._db.value("next_due")
+        return seconds
 
     def begin(self, document_id: DocumentId, step: Step, engine: str, worker: str) -> tuple[Verdict, Lease]:
         """See ``ports.DocumentStore``."""
@@ -102,9 +107,21 @@ class PostgresStore(PageRanges, Control):
         """See ``ports.DocumentStore``."""
         self._db.run("release_part" if lease.part else "release", **held(lease))
 
-    def fail(self, lease: Lease, code: str, message: str, wait: timedelta | None, most_retries: int) -> bool:
+    def release_all(self, worker: str) -> int:
         """See ``ports.DocumentStore``."""
-        tries = self._db.value(
+        return int(self._db.value("release_all", worker=worker))
+
+    def fail(
+        self,
+        lease: Lease,
+        code: str,
+        message: str,
+        wait: timedelta | None,
+        most_retries: int | None,
+        longest: timedelta | None = None,
+    ) -> bool:
+        """See ``ports.DocumentStore``."""
+        ((tries,),) = self._db.run(
             "fail_part" if lease.part else "fail",
             **held(lease),
             step=lease.step,
@@ -113,6 +130,7 @@ class PostgresStore(PageRanges, Control):
             retry=wait is not None,
             most_retries=most_retries,
             wait=wait or timedelta(),
+            longest=longest,
         )
         return bool(tries >= 0)
 

@@ -1,10 +1,10 @@
 """Everything around a step, in one place: lease, heartbeat, commit or failure, and whether to try again."""
 
+import errno
 import logging
-import random
 import time
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from functools import wraps
 
@@ -12,7 +12,16 @@ from celery import Signature, Task
 from celery.exceptions import Ignore, SoftTimeLimitExceeded
 
 from pipeline.celery_app import app
-from pipeline.errors import BadDocument, LeaseLost, Misconfigured, NotReady, PipelineError, ServiceUnavailable, Throttled
+from pipeline.errors import (
+    BadDocument,
+    LeaseLost,
+    Misconfigured,
+    NotReady,
+    Outage,
+    PipelineError,
+    ServiceUnavailable,
+    Throttled,
+)
 from pipeline.model import DocumentId, Engine, Lease, Verdict
 from pipeline.queues import queue_of
 from pipeline.status import Step
@@ -21,6 +30,9 @@ from pipeline.wiring import Services, services
 log = logging.getLogger("pipeline.tasks")
 
 INTERNAL_TRIES = 2  # a fault that nobody named may pass, but is not worth many tries
+FIRST_WAIT = timedelta(seconds=1)
+OUTAGE_WAIT = timedelta(seconds=15)  # the longest: with it a document moves again within 30 seconds of an outage's end
+NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
 QUICK = 5.0  # seconds; a document that took longer lets others take their turn between two steps
 
 MadeBy = Callable[[Services], Iterable[Engine]]
@@ -71,7 +83,7 @@ def part_task(name: str, made_by: MadeBy) -> Callable[[Body], Task]:
 def _go_on_here(task: Task, document_id: DocumentId, began: float) -> None:
     """Do the next steps of the chain at once where this worker serves them too: a message costs as much as a small step.
 
-    A step leaves the chain when it is done, so a retry of the message comes back to the one that failed.
+    A step leaves the chain when it is done, so a message that comes a second time goes on with the one that is missing.
     """
     following = task.request.chain or []
     while following and time.monotonic() - began < QUICK:
@@ -92,7 +104,8 @@ def _perform(task: Task, step: Step, made_by: MadeBy, body: Body, document_id: D
         else:
             verdict, lease = use.documents.begin(document_id, step, engine, worker)
     except ServiceUnavailable as away:
-        raise task.retry(exc=away, countdown=_wait(use, task.request.retries, away)) from away
+        log.warning("%s of %s: %s It is sent again when the database is back.", step, document_id, away)
+        raise Ignore from away
     if verdict is Verdict.DONE:
         return
     if verdict is not Verdict.RUN:
@@ -100,10 +113,10 @@ def _perform(task: Task, step: Step, made_by: MadeBy, body: Body, document_id: D
         raise Ignore
     instead = None
     if fault is None:
-        with use.heartbeat.of(lease):
+        with use.heartbeat.of(lease), _handed_back(use, lease):
             instead, fault = _try(body, lease)
     if fault is not None:
-        _settle(task, use, lease, fault)
+        _settle(use, lease, fault)
     if instead is not None:
         raise task.replace(instead)
 
@@ -123,29 +136,39 @@ def _try(body: Body, lease: Lease) -> tuple[Signature | None, Exception | None]:
         return None, fault
 
 
-def _settle(task: Task, use: Services, lease: Lease, fault: Exception) -> None:
-    """Record the failure; try again later, or end the chain."""
+@contextmanager
+def _handed_back(use: Services, lease: Lease) -> Iterator[None]:
+    """Give the lease back when this process is told to end in the middle of the step."""
+    try:
+        yield
+    except SystemExit:
+        use.documents.release(lease)
+        raise
+
+
+def _settle(use: Services, lease: Lease, fault: Exception) -> None:
+    """Record the failure and end the message: the queue processor sends the document again when its next try is due."""
     if isinstance(fault, LeaseLost):
         log.info("%s of %s: %s", lease.step, lease.document_id, fault)
         raise Ignore
     code, message, tries = _explain(use, fault)
-    wait = _wait(use, task.request.retries, fault)
+    wait, longest = _pause(use, fault)
     try:
-        again = use.documents.fail(lease, code, message, timedelta(seconds=wait) if tries else None, tries)
+        again = use.documents.fail(lease, code, message, None if tries == 0 else wait, tries, longest)
     except (LeaseLost, ServiceUnavailable):
-        again = True
+        again = True  # somebody else has it already, or gets it when the lease runs out
     log.log(logging.WARNING if again else logging.ERROR, "%s of %s: %s (%s)", lease.step, lease.document_id, message, code)
-    if not again:
-        raise Ignore
-    raise task.retry(exc=fault if isinstance(fault, PipelineError) else None, countdown=wait)
+    raise Ignore
 
 
-def _explain(use: Services, fault: Exception) -> tuple[str, str, int]:
-    """Code, message and how often to try again at most."""
+def _explain(use: Services, fault: Exception) -> tuple[str, str, int | None]:
+    """Code, message and how often to try again at most; None: as often as it takes."""
     if isinstance(fault, BadDocument | Misconfigured):
         return fault.code, fault.message, 0
     if isinstance(fault, PipelineError):
-        return fault.code, fault.message, use.settings.step_retries
+        return fault.code, fault.message, None if isinstance(fault, Outage) else use.settings.step_retries
+    if isinstance(fault, OSError) and fault.errno in NO_SPACE:
+        return "disk_full", "No space is left on the worker's disk.", None
     if isinstance(fault, SoftTimeLimitExceeded):
         return "timeout", "The step took longer than CELERY_TASK_SOFT_TIME_LIMIT allows.", 0
     if isinstance(fault, MemoryError):
@@ -154,11 +177,11 @@ def _explain(use: Services, fault: Exception) -> tuple[str, str, int]:
     return "internal", f"An internal fault ({type(fault).__name__}); the worker's log has the details.", INTERNAL_TRIES
 
 
-def _wait(use: Services, tries: int, fault: Exception) -> float:
-    """Seconds before the next try: as the service says, else 1, 2, 4 … up to the longest wait, with jitter."""
+def _pause(use: Services, fault: Exception) -> tuple[timedelta, timedelta | None]:
+    """Time until the next try, and the longest that it doubles up to; None: always as the service says."""
     if isinstance(fault, Throttled):
-        return fault.retry_after
+        return timedelta(seconds=fault.retry_after), None
     if isinstance(fault, NotReady):
-        return fault.check_again_in
-    longest = use.settings.retry_longest_wait.total_seconds()
-    return min(longest, 2.0 ** min(tries, 16)) * random.uniform(0.5, 1.0)
+        return timedelta(seconds=fault.check_again_in), None
+    longest = use.settings.retry_longest_wait
+    return FIRST_WAIT, min(longest, OUTAGE_WAIT) if isinstance(fault, Outage | OSError) else longest

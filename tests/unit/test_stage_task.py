@@ -1,22 +1,22 @@
-"""What a fault means: again, and when, or never."""
+"""What a fault means: again, when and how often, or never."""
 
+import errno
 from datetime import timedelta
 
 import pytest
 from celery.exceptions import SoftTimeLimitExceeded
 
-from pipeline.errors import BadDocument, Misconfigured, NotReady, ServiceUnavailable, Throttled
+from pipeline.errors import BadDocument, Misconfigured, NotReady, Outage, ServiceUnavailable, Throttled
 from pipeline.settings import load_settings
-from pipeline.tasks.stage_task import INTERNAL_TRIES, _explain, _wait
+from pipeline.tasks.stage_task import FIRST_WAIT, INTERNAL_TRIES, OUTAGE_WAIT, _explain, _pause
 from pipeline.wiring import Services
 
-TRIES, LONGEST = 5, 20.0
+TRIES, LONGEST = 5, timedelta(seconds=20)
 
 
 @pytest.fixture
 def use() -> Services:
-    settings = load_settings(_env_file=None, step_retries=TRIES, retry_longest_wait=timedelta(seconds=LONGEST))
-    return Services(settings)
+    return Services(load_settings(_env_file=None, step_retries=TRIES, retry_longest_wait=LONGEST))
 
 
 @pytest.mark.parametrize(
@@ -24,7 +24,10 @@ def use() -> Services:
     [
         (BadDocument("It is encrypted.", "encrypted"), "encrypted", 0),
         (Misconfigured("A key is missing."), "misconfigured", 0),
-        (ServiceUnavailable("S3 is away."), "service_unavailable", TRIES),
+        (ServiceUnavailable("Textract does not answer."), "service_unavailable", TRIES),
+        (Outage("The graph server is away."), "outage", None),
+        (OSError(errno.ENOSPC, "No space left on device"), "disk_full", None),
+        (OSError(errno.EIO, "secret"), "internal", INTERNAL_TRIES),
         (Throttled("Slow down.", retry_after=9.0), "throttled", TRIES),
         (NotReady("Not yet."), "not_ready", TRIES),
         (SoftTimeLimitExceeded(), "timeout", 0),
@@ -34,7 +37,7 @@ def use() -> Services:
     ],
 )
 def test_what_may_pass_is_tried_again_and_a_bad_document_never(
-    use: Services, fault: Exception, code: str, tries: int
+    use: Services, fault: Exception, code: str, tries: int | None
 ) -> None:
     found, message, most = _explain(use, fault)
     assert (found, most) == (code, tries)
@@ -43,12 +46,11 @@ def test_what_may_pass_is_tried_again_and_a_bad_document_never(
 
 
 def test_a_service_says_how_long_to_wait(use: Services) -> None:
-    assert _wait(use, 3, Throttled("Slow down.", retry_after=9.0)) == 9.0
-    assert _wait(use, 3, NotReady("Not yet.", check_again_in=4.0)) == 4.0
+    assert _pause(use, Throttled("Slow down.", retry_after=9.0)) == (timedelta(seconds=9), None)
+    assert _pause(use, NotReady("Not yet.", check_again_in=4.0)) == (timedelta(seconds=4), None)
 
 
-@pytest.mark.parametrize(("tries", "most"), [(0, 1.0), (1, 2.0), (4, 16.0), (5, LONGEST), (10_000, LONGEST)])
-def test_else_the_wait_doubles_up_to_the_longest_and_is_never_the_same(use: Services, tries: int, most: float) -> None:
-    waits = [_wait(use, tries, ServiceUnavailable("S3 is away.")) for _ in range(50)]
-    assert all(most / 2 <= wait <= most for wait in waits)
-    assert len(set(waits)) > 10
+def test_else_the_wait_doubles_and_an_outage_is_never_waited_for_longer_than_its_own_limit(use: Services) -> None:
+    assert _pause(use, ServiceUnavailable("S3 is away.")) == (FIRST_WAIT, LONGEST)
+    assert _pause(use, Outage("The database is away.")) == (FIRST_WAIT, OUTAGE_WAIT)
+    assert OUTAGE_WAIT < LONGEST

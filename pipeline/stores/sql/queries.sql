@@ -5,7 +5,15 @@ select document_id::text, source_path, outcome from submit_documents(%(project)s
 select document_id::text, step::text from claim_documents(%(limit)s, %(in_flight)s);
 
 -- name: repair
-select document_id::text, step::text from repair_documents(%(idle)s, %(limit)s);
+select document_id::text, step::text from repair_documents(%(idle)s, %(known)s, %(limit)s);
+
+-- name: next_due
+select extract(epoch from min(greatest(moment, now())) - now())::float from documents d
+cross join lateral (
+    select d.not_before as moment
+    union all
+    select p.not_before from document_parts p where p.document_id = d.id and d.status = 'processing_chunks') t
+where d.status in ('queued', 'extracting', 'processing_chunks', 'processing') and d.lease_until is null and moment is not null;
 
 -- name: begin
 select verdict, token from begin_step(%(document)s, %(step)s, %(engine)s, %(worker)s, %(lease)s, %(most_crashes)s);
@@ -16,8 +24,11 @@ select renew_lease(%(document)s, %(token)s, %(lease)s);
 -- name: release
 select release_lease(%(document)s, %(token)s);
 
+-- name: release_all
+select release_leases(%(worker)s);
+
 -- name: fail
-select fail_step(%(document)s, %(step)s, %(token)s, %(code)s, %(message)s, %(retry)s, %(most_retries)s, %(wait)s);
+select fail_step(%(document)s, %(step)s, %(token)s, %(code)s, %(message)s, %(retry)s, %(most_retries)s, %(wait)s, %(longest)s);
 
 -- name: split
 select split_document(%(document)s, %(token)s, %(media_type)s, %(metadata)s, %(children)s, %(ranges)s);
@@ -35,7 +46,7 @@ select renew_part(%(document)s, %(part)s, %(token)s, %(lease)s);
 select release_part(%(document)s, %(part)s, %(token)s);
 
 -- name: fail_part
-select fail_part(%(document)s, %(part)s, %(token)s, %(code)s, %(message)s, %(retry)s, %(most_retries)s, %(wait)s);
+select fail_part(%(document)s, %(part)s, %(token)s, %(code)s, %(message)s, %(retry)s, %(most_retries)s, %(wait)s, %(longest)s);
 
 -- name: part
 select first_page, last_page from document_parts where document_id = %(document)s and number = %(part)s;

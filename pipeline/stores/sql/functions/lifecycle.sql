@@ -81,24 +81,33 @@ begin
 end $$;
 
 create or replace function restart_document(p_document uuid, p_step pipeline_step) returns void language sql as $$
-    update documents set status = 'pending', step = p_step, lease_until = null, crashes = 0, retries = 0, not_before = null,
-        waiting_for = null, error_code = null, error_message = null, finished_at = null, updated_at = now()
+    update documents set status = 'pending', step = p_step, lease_until = null, crashes = 0, retries = 0, waits = 0,
+        not_before = null, waiting_for = null, error_code = null, error_message = null, finished_at = null, updated_at = now()
     where id = p_document;
 $$;
 
--- Documents whose lease ran out, or that stand between two steps for longer than p_idle: each is told to one caller only.
-create or replace function repair_documents(p_idle interval, p_limit integer)
+-- Documents that are to be sent on: whose lease ran out, whose next try is due, that were handed back (not_before '-infinity'), or
+-- that stand between two steps for longer than p_idle. p_known: ids of which a message waits in the broker; those are not lost,
+-- however long the queue. Each document is told to one caller only.
+create or replace function repair_documents(p_idle interval, p_known text[], p_limit integer)
 returns table (document_id uuid, step pipeline_step) language sql as $$
     with lost as (
         select d.id from documents d
         where d.status in ('queued', 'extracting', 'processing_chunks', 'processing')
           and case when d.lease_until is not null then d.lease_until < now() and d.updated_at < now() - least(p_idle, interval '10 s')
-                   when d.status = 'processing_chunks' then parts_lost(d.id, greatest(d.updated_at, d.not_before), p_idle)
-                   else greatest(d.updated_at, d.not_before) < now() - p_idle end
+                   when d.not_before is not null then d.not_before <= now()
+                   when d.status = 'processing_chunks' then parts_lost(d.id, d.updated_at, p_idle)
+                   else d.updated_at < now() - p_idle end
+          and d.id::text <> all (p_known)
         order by d.updated_at limit p_limit for update skip locked
     )
-    update documents d set updated_at = now() from lost where d.id = lost.id
+    update documents d set updated_at = now(), not_before = null from lost where d.id = lost.id
     returning d.id, d.step;
+$$;
+
+-- Wake the queue processors: a document will want to be sent on before they would look for it.
+create or replace function tell_due() returns void language sql as $$
+    select pg_notify('nlp_pipeline_due', '')
 $$;
 
 create or replace function next_step(p_step pipeline_step) returns pipeline_step language sql immutable as $$
@@ -127,7 +136,7 @@ create or replace function advance(p_document uuid, p_step pipeline_step) return
         page_count = case p_step when 'process_ocr' then (select count(*) from pages where document_id = p_document) else page_count end,
         chunk_count = case p_step when 'process_chunking' then (select count(*) from chunks where document_id = p_document) else chunk_count end,
         mention_count = case p_step when 'extract_entities' then (select count(*) from mentions where document_id = p_document) else mention_count end,
-        lease_until = null, crashes = 0, retries = 0, not_before = null, waiting_for = null, updated_at = now()
+        lease_until = null, crashes = 0, retries = 0, waits = 0, not_before = null, waiting_for = null, updated_at = now()
     where id = p_document;
 $$;
 
@@ -158,7 +167,8 @@ begin
         return query select 'taken', 0::bigint;
         return;
     end if;
-    if d.lease_until is not null then
+    -- A lease that was last renewed before the database itself started is no sign of a crash.
+    if d.lease_until - p_lease > pg_postmaster_start_time() then
         d.crashes := d.crashes + 1;
         insert into document_processing_history (document_id, step, outcome, worker, token, started_at)
         values (d.id, p_step, 'crashed', d.worker, d.token, d.lease_started);
@@ -197,15 +207,24 @@ begin
     return query select 'run', d.token;
 end $$;
 
--- Prolong the lease; false if it is no longer ours.
-create or replace function renew_lease(p_document uuid, p_token bigint, p_lease interval) returns boolean language sql as $$
-    with renewed as (
-        update documents set lease_until = now() + p_lease, updated_at = now()
-        where id = p_document and token = p_token and lease_until is not null
-          and status in ('extracting', 'processing_chunks', 'processing')
-        returning 1)
-    select exists (select from renewed);
-$$;
+-- Prolong the lease, even one that ran out while nobody else asked for it; false if it is no longer ours.
+create or replace function renew_lease(p_document uuid, p_token bigint, p_lease interval) returns boolean language plpgsql as $$
+declare
+    v_step pipeline_step;
+begin
+    update documents set lease_until = now() + p_lease, updated_at = now()
+    where id = p_document and token = p_token and lease_until is not null
+      and status in ('extracting', 'processing_chunks', 'processing');
+    if found then
+        return true;
+    end if;
+    -- Who speaks after its lease was given to another was slow, not killed: that does not count against the document.
+    update document_processing_history set outcome = 'retry', error_code = 'silent',
+        error_message = 'The worker was silent for longer than LEASE_DURATION.'
+    where document_id = p_document and token = p_token and outcome = 'crashed' returning step into v_step;
+    update documents set crashes = crashes - 1 where id = p_document and step = v_step and crashes > 0;
+    return false;
+end $$;
 
 -- Lock the document and make sure that the token is the newest. For use inside the functions that commit.
 create or replace function hold_lease(p_document uuid, p_step pipeline_step, p_token bigint) returns documents language plpgsql as $$
@@ -235,28 +254,57 @@ begin
     perform advance(d.id, d.step);
 end $$;
 
--- Give the lease back after a failure. With p_retry the step is tried again, at most p_most_retries times.
--- Returns how often it was tried in vain, or -1 if the document has ended in error.
+create or replace function next_wait(p_tries integer, p_wait interval, p_longest interval) returns interval language sql volatile as $$
+    select case when p_longest is null then p_wait
+                else least(p_longest, p_wait * 2.0 ^ least(p_tries, 16)) * (0.5 + random() / 2) end
+$$;
+
+-- Give the lease back after a failure. With p_retry the step is tried again, at most p_most_retries times; null: as often as it
+-- takes, without a count against the document. The next try comes after p_wait; with p_longest that doubles from try to try up to
+-- p_longest, with jitter. Returns how often it was tried in vain, or -1 if the document has ended in error.
 create or replace function fail_step(p_document uuid, p_step pipeline_step, p_token bigint, p_code text, p_message text,
-                          p_retry boolean, p_most_retries integer, p_wait interval) returns integer language plpgsql as $$
+                                     p_retry boolean, p_most_retries integer, p_wait interval, p_longest interval default null)
+returns integer language plpgsql as $$
 declare
     d documents := hold_lease(p_document, p_step, p_token);
-    v_again boolean := p_retry and d.retries < p_most_retries;
+    v_again boolean := p_retry and (p_most_retries is null or d.retries < p_most_retries);
+    v_tries integer := case when p_most_retries is null then d.waits else d.retries end;
 begin
-    insert into document_processing_history (document_id, step, outcome, worker, token, started_at, error_code, error_message)
-    values (d.id, d.step, case when v_again then 'retry' else 'failed' end, d.worker, d.token, d.lease_started, p_code, p_message);
+    -- An outage is written down once, however many tries it takes.
+    if p_most_retries is not null or not v_again or d.waits = 0 then
+        insert into document_processing_history (document_id, step, outcome, worker, token, started_at, error_code, error_message)
+        values (d.id, d.step, case when v_again then 'retry' else 'failed' end, d.worker, d.token, d.lease_started, p_code, p_message);
+    end if;
     if not v_again then
         perform end_with_error(d.id, p_code, p_message);
         return -1;
     end if;
-    update documents set retries = retries + 1, lease_until = null, waiting_for = p_message, not_before = now() + p_wait,
+    update documents set retries = retries + (p_most_retries is not null)::integer, waits = waits + (p_most_retries is null)::integer,
+        lease_until = null, waiting_for = p_message, not_before = now() + next_wait(v_tries, p_wait, p_longest),
         updated_at = now()
     where id = d.id;
-    return d.retries + 1;
+    perform tell_due();
+    return v_tries + 1;
 end $$;
 
--- Give the lease back without a word against the document: the worker is stopping.
+-- Give the lease back without a word against the document: the work was stopped. The document is sent on at once.
 create or replace function release_lease(p_document uuid, p_token bigint) returns void language sql as $$
-    update documents set lease_until = null, updated_at = now()
-    where id = p_document and token = p_token and status in ('extracting', 'processing_chunks', 'processing');
+    update documents set lease_until = null, not_before = '-infinity', updated_at = now()
+    where id = p_document and token = p_token and lease_until is not null
+      and status in ('extracting', 'processing_chunks', 'processing');
+    select tell_due();
+$$;
+
+-- The same for everything that a worker holds. Returns how many documents that were.
+create or replace function release_leases(p_worker text) returns bigint language sql as $$
+    with released as (
+        update documents set lease_until = null, not_before = '-infinity', updated_at = now()
+        where worker = p_worker and lease_until is not null and status in ('extracting', 'processing_chunks', 'processing')
+        returning 1
+    ), parts as (
+        update document_parts set status = 'waiting', lease_until = null, not_before = '-infinity', updated_at = now()
+        where worker = p_worker and status = 'running'
+        returning 1
+    ), held as (select * from released union all select * from parts)
+    select count(*) from held, tell_due();
 $$;

@@ -80,7 +80,7 @@ begin
         return query select 'taken', 0::bigint;
         return;
     end if;
-    if p.lease_until is not null then
+    if p.lease_until - p_lease > pg_postmaster_start_time() then
         p.crashes := p.crashes + 1;
         perform note_part(p, 'crashed', null, null);
         if p.crashes >= p_most_crashes then
@@ -124,6 +124,7 @@ $$;
 create or replace function release_part(p_document uuid, p_number integer, p_token bigint) returns void language sql as $$
     update document_parts set status = 'waiting', lease_until = null, not_before = '-infinity', updated_at = now()
     where document_id = p_document and number = p_number and token = p_token and status = 'running';
+    select tell_due();
 $$;
 
 -- Lock the range and make sure that the token is the newest. For use inside the functions that commit.
@@ -152,23 +153,30 @@ begin
     update documents set waiting_for = null where id = p_document and waiting_for is not null;
 end $$;
 
--- Give the lease back after a failure. With p_retry the range is tried again, at most p_most_retries times.
+-- Give the lease back after a failure, as fail_step does.
 -- Returns how often it was tried in vain, or -1 if it has failed for good.
 create or replace function fail_part(p_document uuid, p_number integer, p_token bigint, p_code text, p_message text,
-                                     p_retry boolean, p_most_retries integer, p_wait interval) returns integer language plpgsql as $$
+                                     p_retry boolean, p_most_retries integer, p_wait interval, p_longest interval default null)
+returns integer language plpgsql as $$
 declare
     p document_parts := hold_part(p_document, p_number, p_token);
-    v_again boolean := p_retry and p.retries < p_most_retries;
+    v_again boolean := p_retry and (p_most_retries is null or p.retries < p_most_retries);
+    v_tries integer := case when p_most_retries is null then p.waits else p.retries end;
 begin
-    perform note_part(p, case when v_again then 'retry' else 'failed' end, p_code, p_message);
+    if p_most_retries is not null or not v_again or p.waits = 0 then
+        perform note_part(p, case when v_again then 'retry' else 'failed' end, p_code, p_message);
+    end if;
     if not v_again then
         perform end_part(p, p_code, p_message);
         return -1;
     end if;
-    update document_parts set status = 'waiting', retries = retries + 1, lease_until = null, not_before = now() + p_wait, updated_at = now()
+    update document_parts set status = 'waiting', retries = retries + (p_most_retries is not null)::integer,
+        waits = waits + (p_most_retries is null)::integer, lease_until = null,
+        not_before = now() + next_wait(v_tries, p_wait, p_longest), updated_at = now()
     where document_id = p_document and number = p_number;
     update documents set waiting_for = p_message where id = p_document;
-    return p.retries + 1;
+    perform tell_due();
+    return v_tries + 1;
 end $$;
 
 -- Commit `process_ocr` of a split document: the ranges' texts in order, with a page break (stages/canonical.py) between them,
