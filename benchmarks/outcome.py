@@ -22,6 +22,8 @@ TABLES = {
     " error_code, error_message, failed_pages, media_type, category, metadata)::text from documents",
     "steps": "select d.source_path || ' ' || s.step, row(s.fingerprint, s.engine)::text"
     " from document_steps s join documents d on d.id = s.document_id",
+    "ranges": "select document_id || ' ' || number, row(first_page, last_page, status, error_code)::text"
+    " from document_parts",
     "pages": "select document_id || ' ' || number, md5((p.*)::text) from pages p",
     "chunks": "select id::text, md5((c.*)::text) from chunks c",
     "mentions": "select m.document_id || ' ' || m.number, (m.*)::text from mentions m",

@@ -1,7 +1,8 @@
 """The pipeline's Celery app with faults plugged in: ``celery -A tests.faults.plugged worker``.
 
 The product knows nothing of it: stores and steps are wrapped from outside. The file ``$FAULT_FILE`` arms one fault, e.g.
-``after save_pages kill``; the process that reaches that point first takes the file and does the deed.
+``after save_pages kill``, or ``after save_part 4 kill`` for the fourth time; the process that is there takes the file and
+does the deed.
 """
 
 import functools
@@ -26,7 +27,8 @@ from pipeline.tasks import stage_task
 __all__ = ["app"]
 
 STORE = (
-    "begin", "save_pages", "save_node", "save_chunks", "save_mentions", "save_resolution", "save_relations", "finish_graph",
+    "begin", "split", "begin_part", "save_part", "join_parts", "save_pages", "save_node", "save_chunks", "save_mentions",
+    "save_resolution", "save_relations", "finish_graph",
 )  # fmt: skip
 GRAPH = ("write_node", "write_entities", "write_document", "write_figures")
 WITHIN = ("_write_chunks", "_sync_mentions", "_write_relations")  # called in the middle of a transaction of the graph
@@ -51,8 +53,11 @@ def struck(when: str, point: str) -> str:
     """The deed that is armed for this place and moment; "" if none is, or another process was quicker."""
     armed = Path(os.environ["FAULT_FILE"])
     try:
-        *place, deed = armed.read_text().split()
-        if place != [when, point]:
+        moment, place, *times, deed = armed.read_text().split()
+        if (moment, place) != (when, point):
+            return ""
+        if times and int(times[0]) > 1:
+            armed.write_text(f"{moment} {place} {int(times[0]) - 1} {deed}")
             return ""
         armed.rename(armed.with_suffix(".struck"))
     except (FileNotFoundError, ValueError):

@@ -15,6 +15,7 @@ SAVES = ("save_pages", "save_node", "save_chunks", "save_mentions", "save_resolu
 COMMITS = SAVES
 GRAPH = ("write_node", "write_document", "write_figures")
 BROKER = 14
+RANGES = 4
 FILES = {
     "cable.txt": b"Hollis told the BSC in Lisbon that Hollis Marine had sold its ships to Viktor Osipov.",
     "diary.txt": b"The Baltic Shipping Council (BSC) met in Lisbon. Margaret Hollis and Mr Osipov went to Porto.",
@@ -58,6 +59,33 @@ def test_the_documents_are_worth_the_test(expected: Lines) -> None:
 def test_a_process_that_dies_at_a_commit(rig: Rig, expected: Lines, when: str, point: str) -> None:
     """After it: done, but the message was not acknowledged."""
     assert different(rig.play(FILES, f"{when} {point} kill"), expected) == {}
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        "before split kill",
+        "after split kill",
+        "after split wipe",
+        "after begin_part kill",
+        "before save_part kill",
+        "after save_part kill",
+        "after save_part wipe",
+        f"after save_part {RANGES} kill",
+        f"after save_part {RANGES} wipe",
+        "before join_parts kill",
+        "after join_parts kill",
+        "after join_parts wipe",
+        "before split: cut",
+        "after split: cut",
+        "before save_part: cut",
+        "after save_part: cut",
+        "after join_parts: cut",
+    ],
+)
+def test_page_ranges(rig: Rig, expected: Lines, fault: str) -> None:
+    """Inside the chord, after the last range, and before, in and after what puts them together."""
+    assert different(rig.play(FILES, fault), expected) == {}
 
 
 @pytest.mark.parametrize("point", SAVES[:-1])
