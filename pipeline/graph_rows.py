@@ -36,6 +36,8 @@ ROUNDS = (
 )
 """Owner and parts, in an order in which they can be written: relationships need their nodes."""
 
+OWNER = {part: owner for owner, parts in ROUNDS for part in parts}
+
 COLUMNS: dict[Part, tuple[str, ...]] = {
     Part.DOCUMENT: ("project", "file_name", "source_path", "media_type", "language", "category", "parent_id"),
     Part.CHUNK: ("document_id", "project", "index", "start", "end", "heading"),

@@ -8,9 +8,11 @@ from typing import IO
 
 import click
 
+from pipeline.cli.cypher import write_cypher
 from pipeline.cli.graphml import write_graphml
 from pipeline.cli.output import count, plain
 from pipeline.cli.session import project_option, reading, writable_folder
+from pipeline.cli.tables import TABLES, table_writer
 from pipeline.errors import ServiceUnavailable
 from pipeline.stores.reports import Reports, Snapshot
 
@@ -19,8 +21,14 @@ Writer = Callable[[Snapshot, IO[str]], int]
 
 @click.command()
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path), metavar="DIR")
-@click.option("--format", "form", type=click.Choice(["jsonl", "graphml"]), default="jsonl", show_default=True,
-              help="jsonl: three files, one JSON object a line; graphml: for Gephi, yEd, networkx.")  # fmt: skip
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["jsonl", "csv", "graphml", "cypher"]),
+    default="jsonl",
+    show_default=True,
+    help="jsonl: one JSON object a line; csv: five tables; graphml: for Gephi, yEd, networkx; cypher: for Neo4j.",
+)
 @project_option
 def export(folder: Path, form: str, project: str | None) -> None:
     r"""Write documents, entities and relations to files in DIR. Files that are there already are replaced.
@@ -29,11 +37,11 @@ def export(folder: Path, form: str, project: str | None) -> None:
     Example:
       nlp-pipeline export --format jsonl out/
       nlp-pipeline export --format graphml out/ --project harbour
+      nlp-pipeline export --format cypher out/ && cypher-shell -f out/graph.cypher
     """
     with reading(project) as (_, reports):
         for path, number in write_export(reports, folder, form).items():
-            unit = ("line", "lines") if form == "jsonl" else ("node or edge", "nodes and edges")
-            click.echo(f"{plain(str(path))}: {count(number, *unit)}")
+            click.echo(f"{plain(str(path))}: {count(number, *UNITS[form])}")
 
 
 def write_export(reports: Reports, folder: Path, form: str = "jsonl") -> dict[Path, int]:
@@ -89,5 +97,13 @@ FORMS: dict[str, dict[str, Writer]] = {
         "entities.jsonl": _lines("export_entities"),
         "relationships.jsonl": _lines("export_relationships"),
     },
+    "csv": {f"{name}.csv": table_writer(name) for name in TABLES},
     "graphml": {"graph.graphml": write_graphml},
+    "cypher": {"graph.cypher": write_cypher},
+}
+UNITS = {
+    "jsonl": ("line", "lines"),
+    "csv": ("row", "rows"),
+    "graphml": ("node or edge", "nodes and edges"),
+    "cypher": ("node or relationship", "nodes and relationships"),
 }

@@ -39,7 +39,7 @@ class GraphContent:
     def sizes(self, project: Project) -> dict[str, int]:
         """How many nodes of each label there may be."""
         with self._db.connection() as connection:
-            return dict(_fetch(connection, "sizes", project=project.id)) if project.id else {}
+            return content_sizes(connection, project)
 
     def rows(self, part: Part, project: Project, span: Span) -> Rows:
         """The rows of the owners in ``span``, as they are now."""
@@ -78,6 +78,11 @@ class Moment:
             return set()
         names = ("on_the_way", "moving") if figures else ("on_the_way",)
         return {i for name in names for (i,) in _fetch(self._connection, name, project=self._project.id, ids=known)}
+
+
+def content_sizes(connection: Connection, project: Project) -> dict[str, int]:
+    """How many nodes of each label there may be."""
+    return dict(_fetch(connection, "sizes", project=project.id)) if project.id else {}
 
 
 def content_rows(connection: Connection, part: Part, project: Project, span: Span) -> Rows:

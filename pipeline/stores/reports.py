@@ -9,9 +9,12 @@ import psycopg
 from numpy.typing import NDArray
 
 from pipeline.errors import Misconfigured
+from pipeline.graph_rows import OWNER, Part, Rows, spans
 from pipeline.model import DocumentId, EntityType, GraphEntity
 from pipeline.status import Status, Step
-from pipeline.stores.database import Database, Rows
+from pipeline.stores.database import Database
+from pipeline.stores.database import Rows as DatabaseRows
+from pipeline.stores.graph_content import Project, content_rows, content_sizes
 from pipeline.stores.postgres import vector_text
 from pipeline.stores.statements import load_statements
 
@@ -235,9 +238,9 @@ class Reports:
         """The project as it is now, read row by row; what is written meanwhile is not seen."""
         with self._connection() as connection, connection.transaction():
             connection.execute("set transaction isolation level repeatable read, read only")
-            yield Snapshot(connection, self.project_id)
+            yield Snapshot(connection, self.project, self.project_id)
 
-    def _rows(self, statement: str, **values: object) -> Rows:
+    def _rows(self, statement: str, **values: object) -> DatabaseRows:
         with self._connection() as connection:
             return connection.execute(SQL[statement].encode(), values | {"project": self.project_id}).fetchall()
 
@@ -255,8 +258,9 @@ class Reports:
 class Snapshot:
     """Rows of one moment, in a stable order, a few at a time whatever their number."""
 
-    def __init__(self, connection: psycopg.Connection[tuple[Any, ...]], project_id: str | None) -> None:
+    def __init__(self, connection: psycopg.Connection[tuple[Any, ...]], project: str, project_id: str | None) -> None:
         self._connection = connection
+        self._project = project
         self._project_id = project_id
 
     def rows(self, statement: str) -> Iterator[tuple[Any, ...]]:
@@ -265,10 +269,16 @@ class Snapshot:
             cursor.itersize = ROWS_AT_ONCE
             yield from cursor.execute(SQL[statement].encode(), {"project": self._project_id})
 
+    def graph_rows(self, part: Part) -> Iterator[Rows]:
+        """What the graph must hold of a part, some hundred owners at a time."""
+        project = Project(self._project, self._project_id or "")
+        size = content_sizes(self._connection, project).get(OWNER[part], 0)
+        return (content_rows(self._connection, part, project, span) for span in spans(size))
+
 
 def _question(question: str, vector: NDArray[np.float32], limit: int) -> dict[str, object]:
     return {"question": question.replace("\0", " "), "embedding": vector_text(vector), "limit": limit}
 
 
-def _entities(rows: Rows) -> list[GraphEntity]:
+def _entities(rows: DatabaseRows) -> list[GraphEntity]:
     return [GraphEntity(i, name or "", EntityType(kind), mentions, documents) for i, name, kind, mentions, documents in rows]

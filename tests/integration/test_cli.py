@@ -1,5 +1,6 @@
 """The commands on a real database, called as they are typed."""
 
+import csv
 import io
 import json
 import os
@@ -7,6 +8,7 @@ import signal
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -133,6 +135,46 @@ def test_graphml_joins_documents_entities_and_relations(capsys: pytest.CaptureFi
     assert {key for _, _, v in edges for key in v} | {key for v in nodes.values() for key in v} <= {
         key.get("id") for key in root.iter(f"{GRAPHML}key")
     }
+
+
+@pytest.mark.usefixtures("matter")
+def test_tables_say_what_the_database_says(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    said(capsys, "export", "--format", "csv", "out")
+    found = {path.stem: read_table(path) for path in (tmp_path / "out").iterdir()}
+    assert {name: len(rows) for name, rows in found.items()} == {
+        "documents": 5, "chunks": 5, "entities": 3, "mentions": 7, "relationships": 2,
+    }  # fmt: skip
+    texts = {row["source_path"]: row["document_id"] for row in found["documents"]}
+    half = LETTER.index("\f")
+    letter = [row for row in found["chunks"] if row["document_id"] == texts["in/letter.txt"]]
+    assert [(row["position"], row["text"]) for row in letter] == [("0", LETTER[:half]), ("1", LETTER[half + 1 :])]
+    clement = next(row for row in found["mentions"] if row["name"].startswith("Clement"))
+    assert LETTER[int(clement["start"]) : int(clement["end"])] == "Clement & Co <London>"
+    names = {row["entity_id"]: json.loads(row["aliases"]) for row in found["entities"]}
+    assert ["A. Lovelace", "Ada Lovelace"] in names.values()
+    assert {row[end] for row in found["relationships"] for end in ("subject", "object")} <= set(names)
+
+
+def read_table(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file, strict=True))
+
+
+@pytest.mark.usefixtures("matter", "graph")
+def test_a_graph_that_was_never_written_is_drift_and_is_built(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "nlp-pipeline graph rebuild" in said(capsys, "graph", "check", code=3)
+    lost = json.loads(said(capsys, "graph", "check", "--project", "all", "--json", code=3))
+    missing = Counter({part: counts["missing"] for part, counts in lost["differences"].items()})
+    missing.update({part: counts["missing"] for part, counts in lost["on_the_way"].items()})  # of names just linked
+    assert missing == {
+        "Document": 4, "Chunk": 5, "Entity": 3, "HAS_CHUNK": 5, "NEXT": 1, "MENTIONS": 7, "CO_OCCURS_WITH": 2,
+    }  # fmt: skip
+    assert lost["examples"][0]["expected"]["project"] == PROJECT
+    assert "Document" in said(capsys, "graph", "rebuild")
+    assert json.loads(said(capsys, "graph", "check", "--json"))["equal"]
+    assert "nothing was to be done" in said(capsys, "graph", "rebuild")
+    assert json.loads(said(capsys, "graph", "rebuild", "--from-nothing", "--json"))["differences"] == lost["differences"]
+    said(capsys, "graph", "check", "--project", "nothing", code=2)
 
 
 def values(element: ET.Element) -> dict[str, str]:

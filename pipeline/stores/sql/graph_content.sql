@@ -13,25 +13,25 @@ union all select 'Entity', count(*) from entities where project_id = %(project)s
 select d.id::text, p.name, d.file_name, d.source_path, d.media_type, d.language, d.category, coalesce(d.parent_id::text, '')
 from documents d join projects p on p.id = d.project_id
 where d.project_id = %(project)s and d.id >= %(low)s and d.id < %(high)s
-  and (d.graph_token <> -1 or d.step > 'create_document_node' or exists (
+  and (was_told(d.graph_token, d.status) or d.step > 'create_document_node' or exists (
         select from document_steps s where s.document_id = d.id and s.step = 'create_document_node'));
 
 -- name: Chunk
 select c.id::text, c.document_id::text, p.name, c.position, c.start_offset, c.end_offset, c.heading
 from chunks c join projects p on p.id = c.project_id join documents d on d.id = c.document_id
-where c.project_id = %(project)s and c.id >= %(low)s and c.id < %(high)s and d.graph_token <> -1;
+where c.project_id = %(project)s and c.id >= %(low)s and c.id < %(high)s and was_told(d.graph_token, d.status);
 
 -- name: HAS_CHUNK
 select c.id::text, c.document_id::text
 from chunks c join documents d on d.id = c.document_id
-where c.project_id = %(project)s and c.id >= %(low)s and c.id < %(high)s and d.graph_token <> -1;
+where c.project_id = %(project)s and c.id >= %(low)s and c.id < %(high)s and was_told(d.graph_token, d.status);
 
 -- name: NEXT
 select c.id::text, n.id::text
 from chunks c
 join documents d on d.id = c.document_id
 left join chunks n on n.document_id = c.document_id and n.position = c.position + 1
-where c.project_id = %(project)s and c.id >= %(low)s and c.id < %(high)s and d.graph_token <> -1;
+where c.project_id = %(project)s and c.id >= %(low)s and c.id < %(high)s and was_told(d.graph_token, d.status);
 
 -- name: MENTIONS
 select c.id::text, x.entity_id::text, x.times, x.confidence
@@ -41,7 +41,7 @@ left join lateral (
     select e.entity_id, count(*) as times, max(m.confidence) as confidence
     from mentions m join canonical_entities e on e.name_id = m.entity_id
     where m.chunk_id = c.id group by e.entity_id) x on true
-where c.project_id = %(project)s and c.id >= %(low)s and c.id < %(high)s and d.graph_token <> -1;
+where c.project_id = %(project)s and c.id >= %(low)s and c.id < %(high)s and was_told(d.graph_token, d.status);
 
 -- name: Entity
 select s.entity_id::text, p.name, s.name, s.type::text, s.mentions, s.documents
@@ -75,7 +75,7 @@ with owners as materialized (
     join relationship_evidence v on v.relationship_id = r.id
     join documents d on d.id = v.document_id
     where r.subject_id < r.object_id
-    group by r.subject_id, r.object_id having bool_or(d.graph_token <> -1)
+    group by r.subject_id, r.object_id having bool_or(was_told(d.graph_token, d.status))
 )
 select o.id::text, p.object_id::text, p.weight, p.documents from owners o left join pairs p on p.subject_id = o.id;
 

@@ -205,3 +205,33 @@ where project_id = %(project)s and parent_id is not null order by source_path co
 select subject_id::text, object_id::text, predicate, count(distinct (document_id, start_offset, end_offset)), count(distinct document_id)
 from canonical_evidence where project_id = %(project)s
 group by subject_id, object_id, predicate order by subject_id, predicate, object_id;
+
+-- name: csv_documents
+select d.id::text, d.source_path, d.file_name, d.status::text, coalesce(d.error_code, ''), coalesce(d.error_message, ''), d.media_type,
+       d.language, d.category, (select count(*) from pages p where p.document_id = d.id), coalesce(d.parent_id::text, '')
+from documents d where d.project_id = %(project)s order by d.source_path collate "C";
+
+-- name: csv_chunks
+select c.id::text, c.document_id::text, c.position, c.start_offset, c.end_offset, c.heading, c.text
+from documents d join chunks c on c.document_id = d.id
+where d.project_id = %(project)s order by d.source_path collate "C", c.position;
+
+-- name: csv_entities
+select e.id::text, s.type::text, s.name, s.mentions, s.documents,
+       array_to_json(array(select m.name from mentions m where m.entity_id in (select names_of(e.id))
+                           group by m.name order by m.name collate "C"))::text
+from entities e cross join lateral entity_summary(e.id) s
+where e.project_id = %(project)s and e.merged_into is null and s.mentions > 0 order by e.id;
+
+-- name: csv_mentions
+select m.document_id::text, m.start_offset, m.end_offset, m.type::text, m.name, coalesce(e.entity_id::text, ''),
+       coalesce(m.chunk_id::text, ''), m.confidence
+from documents d
+join mentions m on m.document_id = d.id
+left join canonical_entities e on e.name_id = m.entity_id
+where d.project_id = %(project)s order by d.source_path collate "C", m.number;
+
+-- name: csv_relationships
+select subject_id::text, predicate, object_id::text, count(distinct (document_id, start_offset, end_offset)), count(distinct document_id)
+from canonical_evidence where project_id = %(project)s
+group by subject_id, predicate, object_id order by subject_id, predicate, object_id;
