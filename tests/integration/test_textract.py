@@ -9,7 +9,6 @@ import pytest
 from PIL import Image, ImageDraw
 
 from pipeline.engines.ocr.textract import TextractOcr
-from pipeline.engines.ocr.textract_client import check
 from pipeline.engines.ocr.textract_client import textract as textract_client
 from pipeline.engines.ocr.textract_jobs import Notices, TextractJobs
 from pipeline.engines.ocr.textract_limits import MOST_BYTES_AT_ONCE
@@ -193,7 +192,7 @@ class TestJobs:
     def test_a_file_that_cannot_be_fetched_is_a_wrong_setting(self, jobs: TextractJobs) -> None:
         with pytest.raises(Misconfigured, match="s3://matter/absent") as fault:
             jobs.submit(ObjectPlace("matter", "absent"), TOKEN)
-        assert fault.value.code == "no_permission"
+        assert fault.value.code == "not_fetched"
 
     @pytest.mark.parametrize(
         ("code", "ours"),
@@ -352,13 +351,20 @@ class TestAtOnce:
 
 
 class TestAccess:
-    def test_check_says_where_it_is(self, service: Textract) -> None:
-        assert check(service.access()) == "Textract in eu-west-1"
+    @pytest.mark.parametrize("features", [(), ("TABLES",)])
+    def test_probe_says_where_it_is(self, service: Textract, features: tuple[str, ...]) -> None:
+        assert TextractJobs(features, service.access()).probe("matter") == "Textract in eu-west-1"
         assert not service.jobs
+
+    @pytest.mark.parametrize("call", ["StartDocumentAnalysis", "GetDocumentAnalysis"])
+    def test_probe_finds_each_permission(self, service: Textract, call: str) -> None:
+        service.denied = {call}
+        with pytest.raises(Misconfigured, match=call):
+            TextractJobs(["TABLES"], service.access()).probe("matter")
 
     def test_a_wrong_key_is_said_without_it(self, service: Textract) -> None:
         with pytest.raises(Misconfigured, match="AWS_ACCESS_KEY_ID") as fault:
-            check(service.access("AKIDSTRANGER"))
+            TextractJobs((), service.access("AKIDSTRANGER")).probe("matter")
         assert fault.value.code == "wrong_key"
         assert "STRANGER" not in repr(fault.value)
 
@@ -377,7 +383,7 @@ class TestAccess:
 
     def test_an_outage_never_looks_like_an_empty_page(self, service: Textract) -> None:
         away = replace(service.access(), endpoint_url="http://127.0.0.1:9")
-        for use in (lambda: TextractOcr((), away).recognize(picture()), lambda: check(away)):
+        for use in (lambda: TextractOcr((), away).recognize(picture()), lambda: TextractJobs((), away).probe("matter")):
             with pytest.raises(ServiceUnavailable, match="does not answer"):
                 use()
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 SERVICE = "Textract"
 VERSION = "1"
 """Of the rules that make text of its answers."""
-JOB_LOST = "job_lost"
+JOB_LOST, NOT_FETCHED = "job_lost", "not_fetched"
 FEATURES = ("FORMS", "LAYOUT", "TABLES")
 _DOCUMENT = {
     "UnsupportedDocumentException": ("Textract does not read files of this kind.", "unsupported_format"),
@@ -68,37 +68,17 @@ def asking(place: str = "") -> Iterator[None]:
             raise
 
 
-def check(access: AwsAccess) -> str:
-    """Ask for a job that does not exist, which costs nothing; returns the region.
-
-    Raises:
-        Misconfigured: keys, permission or region are wrong.
-        ServiceUnavailable: no answer.
-    """
-    client = textract(access)
-    region = client.meta.region_name
-    try:
-        with asking():
-            client.get_document_text_detection(JobId="nlp-pipeline-doctor", MaxResults=1)
-    except ServiceUnavailable as fault:
-        if fault.code == JOB_LOST:
-            return f"Textract in {region}"
-        if not access.endpoint_url and region not in _regions(access):
-            raise Misconfigured(f"Textract is not offered in {region}. Set AWS_REGION.", "wrong_region") from None
-        raise
-    return f"Textract in {region}"
-
-
-def _regions(access: AwsAccess) -> set[str]:
+def offered(access: AwsAccess, region: str) -> bool:
+    """Whether Textract is in the region, as far as this version of boto3 knows."""
     aws = session(access)
-    return {region for part in aws.get_available_partitions() for region in aws.get_available_regions("textract", part)}
+    return any(region in aws.get_available_regions("textract", part) for part in aws.get_available_partitions())
 
 
 def _meant(code: str, place: str) -> PipelineError | None:
     if code in _DOCUMENT:
         return BadDocument(*_DOCUMENT[code])
     if code == "InvalidS3ObjectException":
-        return Misconfigured(f"Textract cannot fetch {place or 'the file'}. {_OBJECT}", "no_permission")
+        return Misconfigured(f"Textract cannot fetch {place or 'the file'}. {_OBJECT}", NOT_FETCHED)
     if code == "InvalidKMSKeyException":
         return Misconfigured("Textract may not use the key that encrypts the file. Permit it in KMS.", "no_permission")
     if code == "InvalidJobIdException":

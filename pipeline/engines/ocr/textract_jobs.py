@@ -3,14 +3,15 @@
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
 from pipeline.aws import ENVIRONMENT, AwsAccess
 from pipeline.engines.ocr.textract_blocks import pages_of
-from pipeline.engines.ocr.textract_client import JOB_LOST, VERSION, asking, check, features_of, textract
+from pipeline.engines.ocr.textract_client import JOB_LOST, NOT_FETCHED, VERSION, asking, features_of, offered, textract
 from pipeline.engines.ocr.textract_limits import admit
 from pipeline.engines.ocr.textract_page import page_of
-from pipeline.errors import BadDocument, NotReady, PipelineError, ServiceUnavailable
+from pipeline.errors import BadDocument, Misconfigured, NotReady, PipelineError, ServiceUnavailable
 from pipeline.model import Engine, FailedPage, ObjectPlace, Page
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     Answer = GetDocumentTextDetectionResponseTypeDef | GetDocumentAnalysisResponseTypeDef
 
 TEXT, ANALYSIS = "text", "analysis"
+ABSENT = "nlp-pipeline-doctor"
 BLOCKS_AT_ONCE = 1000
 ATTEMPTS = 8  # of each call for a part of a result: there may be thousands, and one refused must not undo the others
 SOONEST, LATEST = 5.0, 60.0  # seconds between two looks at a job
@@ -120,14 +122,28 @@ class TextractJobs:
             raise _failure(said)
         return self._pages(job, first)
 
-    def probe(self) -> str:
-        """A real call that costs nothing: says where Textract is.
+    def probe(self, bucket: str) -> str:
+        """Real calls that cost nothing, for a file and a job that do not exist; says where Textract is.
+
+        Args:
+            bucket: where files will lie. Whether Textract may read them there shows only with the first of them.
 
         Raises:
             Misconfigured: keys, permission or region are wrong.
             ServiceUnavailable: no answer.
         """
-        return check(self._access)
+        region = self._client.meta.region_name
+        kind = ANALYSIS if self._features else TEXT
+        try:
+            with _expected(NOT_FETCHED):
+                self.submit(ObjectPlace(bucket, ABSENT), ABSENT)
+            with _expected(JOB_LOST):
+                self._part(job_name(kind, ABSENT))
+        except ServiceUnavailable:
+            if not self._access.endpoint_url and not offered(self._access, region):
+                raise Misconfigured(f"Textract is not offered in {region}. Set AWS_REGION.", "wrong_region") from None
+            raise
+        return f"Textract in {region}"
 
     def _pages(self, job: str, first: "Answer") -> Iterator[Page | FailedPage]:
         warned: dict[int, str] = {}
@@ -160,6 +176,15 @@ class TextractJobs:
             if kind == ANALYSIS:
                 return self._patient.get_document_analysis(**request)
             return self._patient.get_document_text_detection(**request)
+
+
+@contextmanager
+def _expected(code: str) -> Iterator[None]:
+    try:
+        yield
+    except PipelineError as fault:
+        if fault.code != code:
+            raise
 
 
 def job_name(kind: str, job_id: str) -> str:
