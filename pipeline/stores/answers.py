@@ -1,9 +1,11 @@
 """Answers that were paid for: in the memory of one process, or in Redis for all workers."""
 
 import threading
+import time
+import uuid
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 
 from pipeline.errors import ServiceUnavailable
@@ -12,6 +14,7 @@ from pipeline.stores.rate_limits import redis_client
 LONGEST_TURN = 120.0
 """Seconds after which whoever asks the same is no longer waited for."""
 LOOK_AGAIN = 0.1
+GIVE_BACK = "if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end"
 
 
 class MemoryAnswers:
@@ -40,14 +43,14 @@ class MemoryAnswers:
                 self._answers.popitem(last=False)
 
     @contextmanager
-    def turn(self, fingerprint: str) -> Iterator[None]:
-        """Wait while another thread or greenlet asks the same."""
+    def turn(self, fingerprint: str) -> Iterator[str | None]:
+        """The answer, or the right to ask for it; waits while another thread or greenlet asks."""
         with self._own:
             lock, waiting = self._turns.get(fingerprint, (threading.Lock(), 0))
             self._turns[fingerprint] = lock, waiting + 1
         alone = lock.acquire(timeout=LONGEST_TURN)
         try:
-            yield
+            yield self._answers.get(fingerprint)
         finally:
             if alone:
                 lock.release()
@@ -67,6 +70,7 @@ class RedisAnswers:
 
     def __init__(self, url: str, keep: timedelta = timedelta(days=7)) -> None:
         self._client = redis_client(url)
+        self._give_back = self._client.register_script(GIVE_BACK)
         self._keep = keep
 
     def get(self, fingerprints: Sequence[str]) -> dict[str, str]:
@@ -87,28 +91,31 @@ class RedisAnswers:
             batch.execute()
 
     @contextmanager
-    def turn(self, fingerprint: str) -> Iterator[None]:
-        """Wait while another worker asks the same."""
-        from redis.exceptions import LockError
-
-        lock = self._client.lock(
-            f"nlp-pipeline:turn:{fingerprint}",
-            timeout=LONGEST_TURN,
-            blocking_timeout=LONGEST_TURN,
-            sleep=LOOK_AGAIN,
-            thread_local=False,
-        )
-        with _translated():
-            alone = lock.acquire()
+    def turn(self, fingerprint: str) -> Iterator[str | None]:
+        """The answer, or the right to ask for it; waits while another worker asks."""
+        place, token = f"nlp-pipeline:turn:{fingerprint}", uuid.uuid4().hex
+        answer = self._answer_or_turn(fingerprint, place, token)
         try:
-            yield
+            yield answer
         finally:
-            if alone:
-                try:
-                    with _translated():
-                        lock.release()
-                except (LockError, ServiceUnavailable):
-                    pass  # it ends by itself
+            if answer is None:
+                with suppress(ServiceUnavailable), _translated():  # it ends by itself
+                    self._give_back(keys=[place], args=[token])
+
+    def _answer_or_turn(self, fingerprint: str, place: str, token: str) -> str | None:
+        deadline = time.monotonic() + LONGEST_TURN
+        while True:
+            with _translated(), self._client.pipeline(transaction=False) as batch:
+                batch.set(place, token, nx=True, px=round(LONGEST_TURN * 1000))
+                batch.get(_place(fingerprint))  # after the turn was asked for: an answer comes before its turn ends
+                mine, answer = batch.execute()
+                if mine and answer is not None:
+                    self._give_back(keys=[place], args=[token])
+            if answer is not None:
+                return str(answer.decode())
+            if mine or time.monotonic() > deadline:
+                return None
+            time.sleep(LOOK_AGAIN)
 
     def close(self) -> None:
         """Give back connections."""

@@ -70,7 +70,7 @@ class RedisRateLimits:
 
     def settle(self, booking: Booking, tokens: int) -> None:
         """Correct the booking to what the call really used."""
-        if tokens != booking.tokens:
+        if tokens != booking.tokens and self._limits.get(booking.endpoint, Limit()).tokens:
             self._run(booking.endpoint, "settle", booking.slot, tokens - booking.tokens)
 
     def slow_down(self, booking: Booking, retry_after: float) -> None:

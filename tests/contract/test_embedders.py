@@ -1,18 +1,25 @@
 """What every embedder promises."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from pipeline.engines.embeddings.onnx_embedder import OnnxEmbedder
+from pipeline.engines.remote.embedder import RemoteEmbedder
 from pipeline.ports import Embedder
+from tests.office import TestOffice
+from tests.standins.openai import OpenAIStandIn
 
 
-@pytest.fixture(scope="module", params=[OnnxEmbedder])
-def embedder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Embedder:
-    made: Embedder = request.param("all-MiniLM-L6-v2", tmp_path_factory.mktemp("models"))
-    return made
+@pytest.fixture(scope="module", params=["onnx", "remote"])
+def embedder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Embedder]:
+    if request.param == "onnx":
+        yield OnnxEmbedder("all-MiniLM-L6-v2", tmp_path_factory.mktemp("models"))
+        return
+    with OpenAIStandIn() as standin:
+        yield RemoteEmbedder(TestOffice().caller(standin), 64, max_tokens=500)
 
 
 TEXTS = ["", "ledger", "The clerk counted the crates.", "Der Schreiber zählte die Kisten 🍊", "ledger", "word " * 1000]

@@ -1,12 +1,16 @@
 """What every finder of mentions promises."""
 
+from collections.abc import Iterator
 from itertools import pairwise
 
 import pytest
 
 from pipeline.engines.entities.patterns import PatternFinder
 from pipeline.engines.entities.spacy_finder import PACKAGED, SpacyFinder
+from pipeline.engines.remote.finder import RemoteFinder
 from pipeline.ports import MentionFinder
+from tests.office import TestOffice
+from tests.standins.openai import OpenAIStandIn
 
 LETTER = (
     "On 4 May 1911 Margaret Orley of Boston wrote to the Royal Bank of Scotland about £2,400.\n\n"
@@ -14,9 +18,15 @@ LETTER = (
 )
 
 
-@pytest.fixture(scope="module", params=["spacy", "patterns"])
-def finder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> MentionFinder:
-    return PatternFinder() if request.param == "patterns" else SpacyFinder(PACKAGED, tmp_path_factory.mktemp("models"))
+@pytest.fixture(scope="module", params=["spacy", "patterns", "remote"])
+def finder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[MentionFinder]:
+    if request.param == "remote":
+        with OpenAIStandIn() as standin:
+            yield RemoteFinder(TestOffice().caller(standin))
+    elif request.param == "patterns":
+        yield PatternFinder()
+    else:
+        yield SpacyFinder(PACKAGED, tmp_path_factory.mktemp("models"))
 
 
 @pytest.mark.parametrize("text", [LETTER, LETTER * 60, LETTER.replace(" ", "  \n"), "x" * 20_000, "🍊 " + LETTER])

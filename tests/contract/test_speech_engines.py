@@ -1,23 +1,46 @@
 """What every speech engine must do, on a sentence spoken by a synthesiser and on silence made here."""
 
+import io
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import soundfile
 
+from pipeline.engines.remote.speech import RemoteSpeech
 from pipeline.engines.speech.whisper import WhisperSpeech
 from pipeline.model import Sound, Source
 from pipeline.ports import SpeechEngine
+from tests.office import TestOffice
+from tests.standins.openai import Behaviour, OpenAIStandIn
 
 RATE = 16_000
 SPOKEN = Path(__file__).parents[1] / "data" / "spoken.flac"
 
 
-@pytest.fixture(scope="module", params=[WhisperSpeech])
-def engine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> SpeechEngine:
-    made: SpeechEngine = request.param(tmp_path_factory.mktemp("models"))
-    return made
+@pytest.fixture(scope="module", params=["whisper", "remote"])
+def engine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SpeechEngine]:
+    whisper = WhisperSpeech(tmp_path_factory.mktemp("models"))
+    if request.param == "whisper":
+        yield whisper
+        return
+    with OpenAIStandIn(Behaviour(ears=lambda file: heard(whisper, file))) as standin:
+        yield RemoteSpeech(TestOffice().caller(standin, timeout=120.0))
+
+
+def heard(whisper: WhisperSpeech, file: bytes) -> dict[str, Any]:
+    """What the hosted service answers: the stand-in listens with the local engine."""
+    samples, rate = soundfile.read(io.BytesIO(file), dtype="int16")
+    assert rate == RATE
+    page, language = whisper.transcribe(Sound(samples.astype("<i2").tobytes()))
+    times = ("start", "end", "text", "avg_logprob", "no_speech_prob")
+    said = [
+        dict(zip(times, (s.begin_seconds, s.end_seconds, page.text[s.start : s.end], -0.2, 0.0), strict=True))
+        for s in page.segments
+    ]
+    return {"text": page.text, "language": {"en": "english"}.get(language, ""), "segments": said}
 
 
 @pytest.fixture(scope="module")

@@ -147,8 +147,8 @@ class OpenAIStandIn:
             return error(401, f"Incorrect API key provided: {key}.", "invalid_api_key")
         if use.models and body.get("model") not in use.models:
             return error(404, f"The model {body.get('model')} does not exist", "model_not_found")
-        form = (body.get("response_format") or {}).get("type")
-        if "messages" in body and form and form not in use.formats:
+        form = (body.get("response_format") or {}).get("type") if "messages" in body else None
+        if form and form not in use.formats:
             return error(use.format_status, f"Invalid parameter: 'response_format' of type '{form}'", "", "response_format")
         if "temperature" in body and not use.temperature:
             return error(400, "Unsupported value: 'temperature' does not support 0", "unsupported_value", "temperature")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING, TypeVar
 
-from pipeline.engines.remote.endpoint import Endpoint, client_of
+from pipeline.engines.remote.endpoint import Endpoint, clients_of
 from pipeline.engines.remote.faults import translated
 from pipeline.errors import ServiceUnavailable, Throttled
 from pipeline.model import Usage
@@ -43,7 +43,7 @@ class Caller:
 
     def __init__(self, endpoint: Endpoint, office: Office, patience: float = 30.0) -> None:
         self.endpoint = endpoint
-        self._office = office
+        self.office = office
         self._patience = patience
 
     def call(self, send: "Callable[[OpenAI], T]", tokens: int, used: Callable[[T], Usage]) -> T:
@@ -75,7 +75,7 @@ class Caller:
         raise AssertionError  # the last attempt returns or raises
 
     def _once(self, send: "Callable[[OpenAI], T]", tokens: int, used: Callable[[T], Usage]) -> T:
-        limits = self._office.limits
+        limits = self.office.limits
         booking = limits.book(self.endpoint.name, tokens)
         try:
             answer = self._sent(send)
@@ -84,16 +84,17 @@ class Caller:
             limits.settle(booking, 0)
             raise
         usage = used(answer)
-        self._office.meter.record(usage)
+        self.office.meter.record(usage)
         limits.settle(booking, usage.input_tokens + usage.output_tokens or tokens)
         return answer
 
     def _sent(self, send: "Callable[[OpenAI], T]") -> T:
-        client = client_of(self.endpoint)
+        clients = clients_of(self.endpoint)
         from openai import OpenAIError
 
         try:
-            return send(client)
+            with clients.one() as client:
+                return send(client)
         except OpenAIError as fault:
             raise translated(fault, self.endpoint) from None  # the library's own holds the request with its key
         except ValueError:
@@ -103,12 +104,10 @@ class Caller:
 
     def remembered(self, fingerprint: str, ask: Callable[[], str]) -> str:
         """The answer that was paid for before, else what ``ask`` gives. Of several who ask at once, one pays."""
-        answers = self._office.answers
-        if known := answers.get([fingerprint]):
-            return known[fingerprint]
-        with answers.turn(fingerprint):
-            if known := answers.get([fingerprint]):
-                return known[fingerprint]
+        answers = self.office.answers
+        with answers.turn(fingerprint) as known:
+            if known is not None:
+                return known
             answer = ask()
             answers.put({fingerprint: answer})
             return answer

@@ -1,7 +1,10 @@
-"""Where a model is served, and the one client of a process for it."""
+"""Where a model is served, and the clients of a process for it."""
 
 import os
 import threading
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -46,12 +49,59 @@ class Endpoint:
             )
 
 
-_clients: dict[tuple[int, Endpoint], "OpenAI"] = {}
+class Clients:
+    """Clients of one endpoint that one process uses again and again, each by one thread or greenlet at a time.
+
+    They share the TLS context, which takes 0.2 s to make. One client for all would be slower under gevent: its pool looks at
+    every idle connection before each call, and each look lets all other greenlets run first.
+
+    Raises:
+        Misconfigured: the client library is not installed.
+    """
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        try:
+            import httpx2
+            import openai  # noqa: F401  # that it is there is told here
+        except ImportError as fault:
+            message = "The client library is missing: pip install 'nlp-pipeline[openai]'"
+            raise Misconfigured(message, "engine_missing") from fault
+        self._context = httpx2.create_ssl_context()
+        self._endpoint = endpoint
+        self._idle: deque[OpenAI] = deque()
+
+    @contextmanager
+    def one(self) -> "Iterator[OpenAI]":
+        """A client for one call."""
+        try:
+            client = self._idle.pop()  # the one used last: its connection is the warmest
+        except IndexError:
+            client = self._made()
+        try:
+            yield client
+        finally:
+            self._idle.append(client)
+
+    def _made(self) -> "OpenAI":
+        import openai
+
+        endpoint = self._endpoint
+        timeout = openai.Timeout(endpoint.timeout, connect=CONNECT_SECONDS)
+        http = openai.DefaultHttpxClient(verify=self._context, timeout=timeout)
+        key = endpoint.key or NO_KEY
+        if version := endpoint.azure_api_version:
+            return openai.AzureOpenAI(
+                azure_endpoint=endpoint.base_url, api_version=version, api_key=key, max_retries=0, http_client=http
+            )
+        return openai.OpenAI(base_url=endpoint.base_url, api_key=key, max_retries=0, http_client=http)
+
+
+_clients: dict[tuple[int, Endpoint], Clients] = {}
 _making = threading.Lock()
 
 
-def client_of(endpoint: Endpoint) -> "OpenAI":
-    """This process's client, shared by its threads or greenlets: a client for each call would cost a TLS context each.
+def clients_of(endpoint: Endpoint) -> Clients:
+    """This process's clients; a forked process gets its own.
 
     Raises:
         Misconfigured: the client library is not installed.
@@ -59,23 +109,5 @@ def client_of(endpoint: Endpoint) -> "OpenAI":
     place = os.getpid(), endpoint
     with _making:
         if place not in _clients:
-            _clients[place] = _made(endpoint)
+            _clients[place] = Clients(endpoint)
         return _clients[place]
-
-
-def _made(endpoint: Endpoint) -> "OpenAI":
-    try:
-        import openai
-    except ImportError as fault:
-        raise Misconfigured("The client library is missing: pip install 'nlp-pipeline[openai]'", "engine_missing") from fault
-    key = endpoint.key or NO_KEY
-    timeout = openai.Timeout(endpoint.timeout, connect=CONNECT_SECONDS)
-    if endpoint.azure_api_version:
-        return openai.AzureOpenAI(
-            azure_endpoint=endpoint.base_url,
-            api_version=endpoint.azure_api_version,
-            api_key=key,
-            timeout=timeout,
-            max_retries=0,
-        )
-    return openai.OpenAI(base_url=endpoint.base_url, api_key=key, timeout=timeout, max_retries=0)

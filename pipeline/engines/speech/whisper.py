@@ -4,7 +4,7 @@ import math
 import os
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
@@ -14,16 +14,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.engines.speech.windows import RATE, windows
 from pipeline.engines.weights import weight_files
 from pipeline.errors import Misconfigured, ServiceUnavailable
 from pipeline.model import Engine, Page, Segment, Sound, Source
 
 PACKAGED = "base"
 HUB_ID = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
-RATE = 16_000
 WINDOW = 600 * RATE  # samples read at once: what bounds the memory for a recording of any length
-SEARCH = 30 * RATE  # a window ends at the quietest moment of its last half minute
-MOMENT = RATE // 2
 PAUSE_SECONDS = 2.0
 # The detector misses hoarse and quiet voices: it decides only whether anyone speaks, and which long silences to skip.
 SPEECH_THRESHOLD = 0.35
@@ -69,7 +67,7 @@ class WhisperSpeech:
         """
         samples = np.frombuffer(sound.samples[: len(sound.samples) // 2 * 2], "<i2")
         text, segments, language = "", list[Segment](), ""
-        for start, window in _windows(samples):
+        for start, window in windows(samples, WINDOW):
             heard, found = self._hear(window, language)
             for piece in heard:
                 begin, end = start / RATE + piece.start, start / RATE + piece.end
@@ -97,24 +95,6 @@ class WhisperSpeech:
             condition_on_previous_text=False,  # else one slip repeats itself through the rest of the recording
         )
         return [p for p in pieces if p.text.strip() and p.no_speech_prob <= NOBODY], str(about.language)
-
-
-def _windows(samples: NDArray[np.int16]) -> Iterator[tuple[int, NDArray[np.int16]]]:
-    """Stretches of at most ``WINDOW`` samples, each with where it starts."""
-    start = 0
-    while start < len(samples):
-        window = samples[start : start + WINDOW]
-        if start + WINDOW < len(samples):
-            window = window[: _quietest(window)]
-        yield start, window
-        start += len(window)
-
-
-def _quietest(window: NDArray[np.int16]) -> int:
-    """The middle of the quietest half second near the window's end, in samples."""
-    tail = window[-SEARCH:].astype(np.float32)
-    loudness = np.square(tail[: len(tail) // MOMENT * MOMENT]).reshape(-1, MOMENT).mean(axis=1)
-    return len(window) - len(tail) + int(loudness.argmin()) * MOMENT + MOMENT // 2
 
 
 def _break(segments: list[Segment], begin: float) -> str:

@@ -75,6 +75,10 @@ local function room(at, wanted)
 end
 
 local function book(wanted, longest)
+  if requests == 0 and tokens == 0 then -- no limit: only pauses hold
+    if pause - now > longest then return {-1, pause - now} end
+    return {math.floor(now / size), math.max(0, pause - now)}
+  end
   local at = math.max(now, pause, last, tat - window / BURST)
   at = math.ceil(room(at, math.min(wanted, tokens)))
   if at - now > longest then return {-1, at - now} end

@@ -9,6 +9,7 @@ import pytest
 
 from pipeline.engines.speech import whisper
 from pipeline.engines.speech.whisper import WhisperSpeech
+from pipeline.engines.speech.windows import windows
 from pipeline.errors import Misconfigured
 
 
@@ -50,11 +51,11 @@ def test_a_long_recording_is_cut_where_it_is_quiet() -> None:
     samples = np.full(whisper.WINDOW + 60 * whisper.RATE, 1000, np.int16)
     quiet = whisper.WINDOW - 12 * whisper.RATE
     samples[quiet : quiet + whisper.RATE] = 0
-    (first, window), (second, rest) = whisper._windows(samples)
+    (first, window), (second, rest) = windows(samples, whisper.WINDOW)
     assert (first, second, len(window) + len(rest)) == (0, len(window), len(samples))
     assert quiet < second < quiet + whisper.RATE
 
 
 def test_a_short_recording_is_one_window() -> None:
-    assert [(start, len(window)) for start, window in whisper._windows(np.zeros(5, np.int16))] == [(0, 5)]
-    assert list(whisper._windows(np.zeros(0, np.int16))) == []
+    assert [(start, len(window)) for start, window in windows(np.zeros(5, np.int16), 10)] == [(0, 5)]
+    assert list(windows(np.zeros(0, np.int16), 10)) == []
