@@ -10,6 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +63,10 @@ class ReadingProcess:
         self._looked = 0.0
         self._waited = self._step = 0.0
         self._patience = _START_SECONDS
-        self._await_start()
+        with ExitStack() as undone:
+            undone.callback(self.close)
+            self._await_start()
+            undone.pop_all()
         self._patience = limits.step_seconds
 
     def _await_start(self) -> None:
@@ -72,9 +76,7 @@ class ReadingProcess:
                 return
         except (BadDocument, EOFError, wire.Violation):
             pass
-        notes = self.notes().strip()
-        self.close()
-        log.error("the reading process did not start: %s", notes)
+        log.error("the reading process did not start: %s", self.notes().strip())
         raise ServiceUnavailable("The process that reads documents does not start; see the log, and nlp-pipeline doctor.")
 
     def read(self, path: Path, name: str, pages: range | None = None) -> Iterator[ReadEvent]:

@@ -4,7 +4,7 @@ import errno
 import logging
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from datetime import timedelta
 from functools import wraps
 
@@ -33,6 +33,7 @@ INTERNAL_TRIES = 2  # a fault that nobody named may pass, but is not worth many 
 FIRST_WAIT = timedelta(seconds=1)
 OUTAGE_WAIT = timedelta(seconds=15)  # the longest: with it a document moves again within 30 seconds of an outage's end
 NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
+WRITE_GRAPH = {Step.CREATE_DOCUMENT_NODE, Step.BUILD_RELATIONSHIPS}  # never broken off: a write is whole, and soon over
 QUICK = 5.0  # seconds; a document that took longer lets others take their turn between two steps
 
 MadeBy = Callable[[Services], Iterable[Engine]]
@@ -114,7 +115,7 @@ def _perform(task: Task, step: Step, made_by: MadeBy, body: Body, document_id: D
     instead = None
     if fault is None:
         with use.heartbeat.of(lease), _handed_back(use, lease):
-            instead, fault = _try(body, lease)
+            instead, fault = _try(use, body, lease)
     if fault is not None:
         _settle(use, lease, fault)
     if instead is not None:
@@ -129,9 +130,10 @@ def _described(use: Services, made_by: MadeBy) -> tuple[str, Exception | None]:
         return "", fault
 
 
-def _try(body: Body, lease: Lease) -> tuple[Signature | None, Exception | None]:
+def _try(use: Services, body: Body, lease: Lease) -> tuple[Signature | None, Exception | None]:
     try:
-        return body(lease), None
+        with nullcontext() if lease.step in WRITE_GRAPH else use.heartbeat.breaking_off(lease):
+            return body(lease), None
     except Exception as fault:  # noqa: BLE001  # the one place that decides what every fault means
         return None, fault
 
