@@ -6,6 +6,7 @@ holds a bounded number of pieces, so it is linear in the text.
 """
 
 import re
+from array import array
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
@@ -20,6 +21,8 @@ EMPTY, INSIDE_SENTENCE, INSIDE_PARAGRAPH, INSIDE_SECTION, OVER_HEADING = 1.0, 0.
 
 LONGEST_TOKEN = 40
 """Characters; a run without spaces that the tokenizer takes for one unknown word counts as several."""
+TOKENIZED = 50_000
+"""Characters that the tokenizer gets at once, about: what it makes of a text takes a hundred times its room."""
 PIECES = 25
 """A chunk is made of about this many pieces at most: shorter sentences are joined first, or time would be quadratic."""
 
@@ -28,6 +31,7 @@ _NUMBERED = re.compile(
     r"(?:(?:chapter|section|part|article|annex|appendix)\s+)?(?:\d+(?:\.\d+)*|[IVXLC]+|[A-Z])[.):]?\s+(?=[^\W\d])",
     re.IGNORECASE,
 )
+_SPACE = re.compile(r"\s")
 _BLANK = re.compile(r"\n[^\S\n]*\n")
 _TITLE_LENGTH = 80
 _SMALL_WORD = re.compile(r"(?:an?|and|as|at|by|de|du|for|from|in|la|le|of|on|or|the|to|und|von|with|vs)\Z", re.IGNORECASE)
@@ -50,11 +54,11 @@ def chunk(text: str, spans: Sequence[PageSpan], tokenizer: Tokenizer, max_tokens
     Args:
         text: the canonical text.
         spans: its pages, for borders between them.
-        tokenizer: the embedder's; ``text`` is tokenised once.
+        tokenizer: the embedder's; ``text`` is tokenised once, a piece at a time.
         max_tokens: most tokens in a chunk.
     """
-    tokens = tokenizer.token_spans(text)
-    pieces = _joined(_pieces(text, {span.start for span in spans}, tokens, max_tokens), max_tokens)
+    starts = _token_starts(text, tokenizer)
+    pieces = _joined(_pieces(text, {span.start for span in spans}, starts, max_tokens), max_tokens)
     heading = ""
     chunks: list[Chunk] = []
     for first, last in _cut(pieces, max_tokens):
@@ -71,8 +75,20 @@ def embedded_text(text: str, chunk: Chunk) -> str:
     return passage if not chunk.heading or chunk.heading in passage[: 2 * _TITLE_LENGTH] else f"{chunk.heading}\n{passage}"
 
 
-def _pieces(text: str, pages: set[int], tokens: list[tuple[int, int]], most: int) -> Iterator[_Piece]:
-    starts = [at for start, end in tokens for at in range(start, end, LONGEST_TOKEN)]
+def _token_starts(text: str, tokenizer: Tokenizer) -> Sequence[int]:
+    """Where tokens begin, and where a very long one counts again."""
+    starts = array("I")
+    begin = 0
+    while begin < len(text):
+        space = _SPACE.search(text, begin + TOKENIZED)
+        end = space.end() if space else len(text)
+        for start, stop in tokenizer.token_spans(text[begin:end]):
+            starts.extend(range(begin + start, begin + stop, LONGEST_TOKEN))
+        begin = end
+    return starts
+
+
+def _pieces(text: str, pages: set[int], starts: Sequence[int], most: int) -> Iterator[_Piece]:
     previous = 0
     for start, end in sentence_spans(text):
         gap = text[previous:start]
@@ -104,7 +120,7 @@ def _joined(pieces: Iterator[_Piece], most: int) -> list[_Piece]:
     return joined
 
 
-def _parts(text: str, start: int, end: int, starts: list[int], most: int) -> Iterator[tuple[int, int, int, int]]:
+def _parts(text: str, start: int, end: int, starts: Sequence[int], most: int) -> Iterator[tuple[int, int, int, int]]:
     """The sentence in parts of at most ``most`` tokens, cut between words where there are any."""
     first, last = bisect_left(starts, start), bisect_left(starts, end)
     while last - first > most:

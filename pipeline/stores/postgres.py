@@ -1,10 +1,11 @@
 """The database of record over a PostgreSQL URL. Every change of state is an SQL function; this file calls them."""
 
 import threading
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from functools import partial
+from itertools import count, islice
 from typing import Any, Protocol
 
 import numpy as np
@@ -51,6 +52,7 @@ from pipeline.stores.page_ranges import PageRanges, held, page_rows
 
 NAMES_ARRIVED = "NL003"
 OUTDATED_AT_ONCE = 200  # documents that are removed from the graph, or mended there, in one turn
+CHUNKS_AT_ONCE, ROWS_AT_ONCE = 250, 5000  # in one statement; of about a megabyte
 FIGURES_AFTER = 64  # documents after which the graph's figures are brought up to date at the latest
 
 
@@ -173,15 +175,16 @@ class PostgresStore(PageRanges, Control):
 
     def save_chunks(self, lease: Lease, chunks: Sequence[Chunk], vectors: NDArray[np.float32]) -> None:
         """See ``ports.DocumentStore``."""
-        rows = [
-            {"start": c.start, "end": c.end, "heading": c.heading, "embedding": vector_text(v)}
+        rows = (
+            {"number": c.index, "start": c.start, "end": c.end, "heading": c.heading, "embedding": vector_text(v)}
             for c, v in zip(chunks, vectors, strict=True)
-        ]
-        self._db.run("save_chunks", **held(lease), chunks=Jsonb(rows))
+        )
+        self._db.run("save_chunks", **held(lease), chunks=self._last_portion(lease, rows, CHUNKS_AT_ONCE))
 
     def save_mentions(self, lease: Lease, mentions: Sequence[Mention]) -> None:
         """See ``ports.DocumentStore``."""
-        self._db.run("save_mentions", **held(lease), mentions=Jsonb([m._asdict() for m in mentions]))
+        rows = ({"number": number, **mention._asdict()} for number, mention in enumerate(mentions))
+        self._db.run("save_mentions", **held(lease), mentions=self._last_portion(lease, rows, ROWS_AT_ONCE))
 
     def mentions(self, document_id: DocumentId) -> list[ResolvedMention]:
         """See ``ports.DocumentStore``."""
@@ -219,7 +222,8 @@ class PostgresStore(PageRanges, Control):
 
     def save_relations(self, lease: Lease, relations: Sequence[Evidence]) -> None:
         """See ``ports.DocumentStore``."""
-        self._db.run("save_relations", **held(lease), relations=Jsonb([r._asdict() for r in relations]))
+        rows = (relation._asdict() for relation in relations)
+        self._db.run("save_relations", **held(lease), relations=self._last_portion(lease, rows, ROWS_AT_ONCE))
 
     @contextmanager
     def graph_writing(self, lease: Lease) -> Iterator[GraphWork]:
@@ -253,6 +257,18 @@ class PostgresStore(PageRanges, Control):
     def close(self) -> None:
         """See ``ports.DocumentStore``."""
         self._db.close()
+
+    def _last_portion(self, lease: Lease, rows: Iterable[dict[str, object]], most: int) -> Jsonb:
+        """Lay down all of the rows but the last portion, which comes with the commit."""
+        rest = iter(rows)
+        last = list(islice(rest, most))
+        for number in count():
+            following = list(islice(rest, most))
+            if not following:
+                break
+            self._db.run("stage_rows", **held(lease), number=number, rows=Jsonb(last))
+            last = following
+        return Jsonb(last)
 
     @contextmanager
     def _alone(self, purpose: str, key: str) -> Iterator[psycopg.Connection[tuple[Any, ...]]]:

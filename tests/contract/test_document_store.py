@@ -384,3 +384,33 @@ def test_a_deleted_document_is_said_to_be_deleted(store: PostgresStore) -> None:
     assert store.begin(missing, Step.PROCESS_OCR, "e", "w")[0] is Verdict.GONE
     with pytest.raises(BadDocument, match="deleted"):
         store.file(missing)
+
+
+def test_results_that_come_in_portions_are_the_same(
+    db: psycopg.Connection[tuple[object, ...]], store: PostgresStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def content(document: DocumentId) -> list[list[tuple[object, ...]]]:
+        return [
+            db.execute(f"select {columns} from {table} where document_id = %s order by 1".encode(), (document,)).fetchall()
+            for table, columns in (
+                ("chunks", "position, start_offset, end_offset, heading, text, embedding"),
+                ("mentions", "number, start_offset, end_offset, type, confidence, name, entity_id"),
+                ("relationship_evidence", "start_offset, end_offset, confidence, relationship_id"),
+            )
+        ]
+
+    whole, portions = claimed(store), claimed(store, "b.txt")
+    finished(store, whole)
+    monkeypatch.setattr("pipeline.stores.postgres.CHUNKS_AT_ONCE", 1)
+    monkeypatch.setattr("pipeline.stores.postgres.ROWS_AT_ONCE", 1)
+    lease = related(store, portions)
+    assert content(portions) == content(whole)
+    ada, charles, _ = store.mentions(portions)
+    evidence = [Evidence(ada.entity_id, "CO_OCCURS_WITH", charles.entity_id, n, 38, 1.0) for n in range(4)]
+    store.save_relations(lease, evidence)
+    rows = db.execute("select start_offset from relationship_evidence where document_id = %s order by 1", (portions,))
+    assert [start for (start,) in rows.fetchall()] == [0, 1, 2, 3]
+    store.finish_graph(lease)
+    assert db.execute("select count(*) from staged_rows").fetchone() == (0,)
+    with pytest.raises(LeaseLost):
+        store.save_relations(lease, evidence)

@@ -5,6 +5,7 @@ import signal
 from pathlib import Path
 
 import psycopg
+import pytest
 import redis
 from PIL import Image, ImageDraw
 
@@ -15,9 +16,7 @@ from pipeline.stages.reading import read_document
 from pipeline.status import Step
 from pipeline.wiring import Services
 from tests import reader_files as files
-from tests.integration import test_chain as running
-
-settings, use, environment = running.settings, running.use, running.environment
+from tests import running
 
 Db = psycopg.Connection[tuple[object, ...]]
 SCANNED = "q 612 0 0 792 0 0 cm /Im Do Q"
@@ -25,6 +24,16 @@ RESULT = (
     "select number, start_offset, end_offset, source, confidence, width, height, words, segments from pages"
     " where document_id = %s order by number"
 )
+
+
+@pytest.fixture
+def settings(settings: Settings) -> Settings:
+    return settings.model_copy(update={"ocr_engine": "tesseract"})
+
+
+@pytest.fixture
+def environment(environment: dict[str, str]) -> dict[str, str]:
+    return environment | {"OCR_ENGINE": "tesseract"}
 
 
 def long_pdf(pages: int, *scanned: int) -> bytes:
@@ -63,14 +72,14 @@ def parts(db: Db, status: str) -> int:
 def test_ranges_give_the_same_as_reading_in_one_piece(
     use: Services, settings: Settings, environment: dict[str, str], tmp_path: Path
 ) -> None:
-    running.submit(use, tmp_path, **{"long.pdf": long_pdf(45, 31)})
+    running.submit(use, tmp_path, {"long.pdf": long_pdf(45, 31)})
     with psycopg.connect(settings.database, autocommit=True) as db:
         with running.chain(environment, tmp_path):
             assert [row[1] for row in ended(db)] == ["completed"]
         assert parts(db, "done") == 3
         sources = db.execute("select source from pages order by number").fetchall()
         assert [number for number, (source,) in enumerate(sources, 1) if source == "ocr"] == [31]
-        assert same_as_in_one_piece(use, db, tmp_path / "file0")
+        assert same_as_in_one_piece(use, db, tmp_path / "submitted")
     with redis.Redis.from_url(settings.broker) as broker:
         assert [key for key in broker.scan_iter("celery-task-meta-*") if broker.ttl(key) < 0] == []
 
@@ -79,7 +88,7 @@ def test_a_worker_that_is_killed_among_the_ranges_costs_nothing(
     use: Services, settings: Settings, environment: dict[str, str], tmp_path: Path
 ) -> None:
     environment = environment | {"LARGE_DOCUMENT_PAGES": "1"}
-    running.submit(use, tmp_path, **{"scans.pdf": long_pdf(12, *range(1, 13))})
+    running.submit(use, tmp_path, {"scans.pdf": long_pdf(12, *range(1, 13))})
     with psycopg.connect(settings.database, autocommit=True) as db:
         with running.processor(environment, tmp_path / "processor.log"):
             with running.worker(environment, tmp_path / "first.log") as victim:
@@ -93,21 +102,21 @@ def test_a_worker_that_is_killed_among_the_ranges_costs_nothing(
             "select step, count(*) from document_processing_history where outcome = 'done' group by 1"
         ).fetchall()
         assert [row[1] for row in done] == [1] * len(Step)
-        assert same_as_in_one_piece(use, db, tmp_path / "file0")
+        assert same_as_in_one_piece(use, db, tmp_path / "submitted")
 
 
 def test_a_broker_that_forgets_everything_after_the_last_range_costs_nothing(
     use: Services, settings: Settings, environment: dict[str, str], tmp_path: Path
 ) -> None:
-    running.submit(use, tmp_path, **{"long.pdf": long_pdf(45)})
+    running.submit(use, tmp_path, {"long.pdf": long_pdf(45)})
     with psycopg.connect(settings.database, autocommit=True) as db:
         with running.processor(environment | {"REPAIR_AFTER": "3600"}, tmp_path / "processor.log"):
-            with running.worker(environment, tmp_path / "splits.log", "-Q", "ocr"):
+            with running.worker(environment, tmp_path / "splits.log", queues="ocr"):
                 running.until(db, "select from document_parts", lambda rows: len(rows) == 3)
-            with running.worker(environment, tmp_path / "reads.log", "-Q", "ocr_pages"):
+            with running.worker(environment, tmp_path / "reads.log", queues="ocr_pages"):
                 running.until(db, "select from document_parts where status = 'done'", lambda rows: len(rows) == 3)
         with redis.Redis.from_url(settings.broker) as broker:
             broker.flushdb()
         with running.chain(environment, tmp_path):
             assert [row[1] for row in ended(db)] == ["completed"]
-        assert same_as_in_one_piece(use, db, tmp_path / "file0")
+        assert same_as_in_one_piece(use, db, tmp_path / "submitted")

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 PACKAGED = "all-MiniLM-L6-v2"
 BATCH_TOKENS = 256
 """Tokens that go through the model at once: short texts of one length together, long ones alone (larger is slower)."""
+WINDOW = 1024
+"""Texts among which those of one length are sought."""
 
 
 class _Weights(NamedTuple):
@@ -83,9 +85,10 @@ class OnnxEmbedder:
     def embed(self, texts: Sequence[str]) -> "NDArray[np.float32]":
         """float32, shape (len(texts), dimension), rows of length 1; what exceeds ``max_tokens`` is not seen."""
         vectors = np.empty((len(texts), self._dimension), dtype=np.float32)
-        tokens = [self._ids(text) for text in texts]
-        for batch in _batches([len(ids) for ids in tokens]):
-            vectors[batch] = self._run([tokens[i] for i in batch])
+        for first in range(0, len(texts), WINDOW):
+            tokens = [self._ids(text) for text in texts[first : first + WINDOW]]
+            for batch in _batches([len(ids) for ids in tokens]):
+                vectors[[first + i for i in batch]] = self._run([tokens[i] for i in batch])
         return vectors
 
     def _ids(self, text: str) -> list[int]:

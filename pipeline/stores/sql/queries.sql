@@ -60,6 +60,9 @@ select join_parts(%(document)s, %(token)s);
 -- name: save_pages
 select commit_pages(%(document)s, %(token)s, %(media_type)s, %(metadata)s, %(text)s, %(pages)s, %(children)s);
 
+-- name: stage_rows
+select stage_rows(%(document)s, %(token)s, %(number)s, %(rows)s);
+
 -- name: save_node
 select commit_node(%(document)s, %(token)s, %(language)s, %(category)s);
 

@@ -1,6 +1,7 @@
 import re
 from itertools import pairwise
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -84,3 +85,10 @@ def test_chunks_cover_the_text_within_the_limit(text: str, most: int) -> None:
     assert all(sum(c.start <= a < c.end for a, _ in tokens) <= most for c in chunks)
     outside = set(range(len(text))) - {at for c in chunks for at in range(c.start, c.end)}
     assert all(text[at].isspace() for at in outside)
+
+
+def test_a_long_text_is_tokenised_piece_by_piece_and_cut_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "\n\n".join(f"{number}. Heading\n\n{SENTENCE} " * 7 for number in range(30))
+    at_once = cut(text, 20)
+    monkeypatch.setattr("pipeline.stages.chunking.TOKENIZED", 50)
+    assert cut(text, 20) == at_once

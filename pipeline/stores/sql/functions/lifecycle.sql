@@ -251,6 +251,7 @@ begin
         fingerprint = excluded.fingerprint, engine = excluded.engine, finished_at = now();
     insert into document_processing_history (document_id, step, outcome, worker, token, started_at)
     values (d.id, d.step, 'done', d.worker, d.token, d.lease_started);
+    perform drop_portions(d.id);
     perform advance(d.id, d.step);
 end $$;
 

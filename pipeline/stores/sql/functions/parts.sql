@@ -33,7 +33,7 @@ begin
         return null;
     end if;
     with sent as (
-        update document_parts set queued_at = now(), not_before = null
+        update document_parts set not_before = null, updated_at = now()
         where document_id = p_document and status in ('waiting', 'running') and coalesce(not_before <= now(), true)
           and (lease_until < now() or not_before <= now() or lease_until is null and not v_moves)
         returning number)
@@ -42,21 +42,13 @@ begin
     return v_missing;
 end $$;
 
--- Whether a split document stands still: the worker of a range died, a range's next try is due, or nobody works on it and no
--- range of another document, sent before its own, explains why.
+-- Whether a split document of which no message waits stands still: the worker of a range died, a range's next try is due, or
+-- nobody works on it.
 create or replace function parts_lost(p_document uuid, p_updated timestamptz, p_idle interval) returns boolean language sql stable as $$
-    with own as (
-        select bool_or(not_before <= now()) as due, bool_or(lease_until < now() and queued_at < lease_until) as died, bool_or(lease_until >= now()) as moves,
-               max(greatest(updated_at, queued_at)) as last_seen,
-               min(queued_at) filter (where status in ('waiting', 'running')) as queued_at
-        from document_parts where document_id = p_document
-    )
-    select coalesce(due, false) or coalesce(died, false) and p_updated < now() - least(p_idle, interval '10 s')
-        or not coalesce(moves, false) and coalesce(greatest(p_updated, last_seen), p_updated) < now() - p_idle
-           and not exists (
-               select from document_parts o
-               where o.status = 'running' and o.lease_until >= now() and o.document_id <> p_document and o.queued_at <= own.queued_at)
-    from own
+    select coalesce(bool_or(not_before <= now()), false)
+        or coalesce(bool_or(lease_until < now()), false) and p_updated < now() - least(p_idle, interval '10 s')
+        or not coalesce(bool_or(lease_until >= now()), false) and greatest(p_updated, max(updated_at)) < now() - p_idle
+    from document_parts where document_id = p_document
 $$;
 
 -- Ask for the lease on a range. Verdicts: run (token given), done (it has ended, well or not), taken (another works on it),

@@ -33,18 +33,19 @@ begin
     perform finish_step(d);
 end $$;
 
--- p_chunks: [{start, end, heading, embedding: "[…]"}].
+-- p_chunks: [{number, start, end, heading, embedding: "[…]"}], the last portion.
 create or replace function commit_chunks(p_document uuid, p_token bigint, p_chunks jsonb) returns void language plpgsql as $$
 declare
     d documents := hold_lease(p_document, 'process_chunking', p_token);
+    v_text constant text := d.text || '';  -- unpacked once
 begin
     delete from chunks where document_id = p_document;
     insert into chunks (id, document_id, project_id, position, start_offset, end_offset, heading, text, terms, length, embedding)
-    select derived_id('chunk', p_document::text, (x.n - 1)::text), p_document, d.project_id, x.n - 1, x.start, x."end", x.heading,
+    select derived_id('chunk', p_document::text, x.number::text), p_document, d.project_id, x.number, x.start, x."end", x.heading,
            y.text, z.terms, (select coalesce(sum(cardinality(positions)), 0) from unnest(z.terms)), x.embedding::vector
-    from rows from (jsonb_to_recordset(p_chunks) as (start integer, "end" integer, heading text, embedding text))
-        with ordinality as x (start, "end", heading, embedding, n)
-    cross join lateral (select substring(d.text from x.start + 1 for x."end" - x.start) as text) y
+    from portions(p_document, p_token, p_chunks) p
+    cross join lateral jsonb_to_recordset(p) as x (number integer, start integer, "end" integer, heading text, embedding text)
+    cross join lateral (select substring(v_text from x.start + 1 for x."end" - x.start) as text) y
     cross join lateral (select to_tsvector('english', concat_ws(' ', x.heading, y.text)) as terms) z;
     perform finish_step(d);
 end $$;
@@ -56,10 +57,11 @@ create or replace function note_changes(p_project uuid, p_names uuid[]) returns 
     on conflict (project_id, entity_id) do update set number = default
 $$;
 
--- p_mentions: [{start, end, type, confidence}]; the chunk of a mention is the one that it starts in.
+-- p_mentions: [{number, start, end, type, confidence}], the last portion; the chunk of a mention is the one that it starts in.
 create or replace function commit_mentions(p_document uuid, p_token bigint, p_mentions jsonb) returns void language plpgsql as $$
 declare
     d documents := hold_lease(p_document, 'extract_entities', p_token);
+    v_text constant text := d.text || '';
     v_before uuid[];
 begin
     select array_agg(distinct entity_id) into v_before from mentions where document_id = p_document and entity_id is not null;
@@ -67,12 +69,16 @@ begin
     delete from relationship_evidence where document_id = p_document;
     delete from mentions where document_id = p_document;
     insert into mentions (document_id, number, start_offset, end_offset, type, confidence, name, chunk_id)
-    select p_document, x.n - 1, x.start, x."end", x.type, x.confidence,
-           regexp_replace(substring(d.text from x.start + 1 for x."end" - x.start), '\s+', ' ', 'g'),
-           (select c.id from chunks c where c.document_id = p_document and c.start_offset <= x.start
-            order by c.start_offset desc limit 1)
-    from rows from (jsonb_to_recordset(p_mentions) as (start integer, "end" integer, type entity_type, confidence real))
-        with ordinality as x (start, "end", type, confidence, n);
+    select p_document, x.number, x.start, x."end", x.type, x.confidence,
+           regexp_replace(
+               case when x."end" <= c.end_offset then substring(c.text from x.start - c.start_offset + 1 for x."end" - x.start)
+                    else substring(v_text from x.start + 1 for x."end" - x.start) end, '\s+', ' ', 'g'),
+           c.id
+    from portions(p_document, p_token, p_mentions) p
+    cross join lateral jsonb_to_recordset(p) as x (number integer, start integer, "end" integer, type entity_type, confidence real)
+    left join lateral (
+        select id, start_offset, end_offset, text from chunks where document_id = p_document and start_offset <= x.start
+        order by start_offset desc limit 1) c on true;
     perform drop_unused(d.project_id, v_before);
     perform finish_step(d);
 end $$;
@@ -268,7 +274,8 @@ begin
     on conflict (project_id, entity_id) do update set number = default;
 end $$;
 
--- p_relations: [{subject, predicate, object, start, end, confidence}], ends by entity id. Replaces the document's evidence.
+-- p_relations: [{subject, predicate, object, start, end, confidence}], the last portion, ends by entity id. Replaces the
+-- document's evidence.
 create or replace function save_relationships(p_document uuid, p_token bigint, p_relations jsonb) returns void language plpgsql as $$
 declare
     d documents := hold_lease(p_document, 'build_relationships', p_token);
@@ -279,11 +286,13 @@ begin
     delete from relationship_evidence where document_id = p_document;
     insert into relationships (id, project_id, subject_id, predicate, object_id)
     select distinct derived_id('relationship', x.subject::text, x.predicate, x.object::text), d.project_id, x.subject, x.predicate, x.object
-    from jsonb_to_recordset(p_relations) as x (subject uuid, predicate text, object uuid)
+    from portions(p_document, p_token, p_relations) p cross join lateral jsonb_to_recordset(p) as x
+        (subject uuid, predicate text, object uuid)
     on conflict do nothing;
     insert into relationship_evidence (relationship_id, document_id, start_offset, end_offset, confidence)
     select derived_id('relationship', x.subject::text, x.predicate, x.object::text), p_document, x.start, x."end", max(x.confidence)
-    from jsonb_to_recordset(p_relations) as x (subject uuid, predicate text, object uuid, start integer, "end" integer, confidence real)
+    from portions(p_document, p_token, p_relations) p cross join lateral jsonb_to_recordset(p) as x
+        (subject uuid, predicate text, object uuid, start integer, "end" integer, confidence real)
     group by 1, 2, 3, 4;
 end $$;
 
