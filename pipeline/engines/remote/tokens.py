@@ -1,8 +1,8 @@
 """Tokens counted without the model's own vocabulary, which its service does not hand out.
 
 A rule: Latin letters in pieces of at most five, other letters in threes, figures in threes, every other sign alone. Chunks
-and limits are measured with it; what is paid is the service's own count. Against OpenAI's two vocabularies it counts .95 to 1.3
-of English, .8 to 1.0 of German and French, .7 to 1.1 of Russian, .9 to 1.2 of Chinese.
+and limits are measured with it; what is paid is the service's own count. Against OpenAI's two vocabularies it counts .95 to
+1.3 of English, .8 to 1.0 of German and French, .7 to 1.1 of Russian, .9 to 1.2 of Chinese.
 """
 
 import re
