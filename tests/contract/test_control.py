@@ -291,6 +291,20 @@ def test_new_content_is_forgotten_by_the_graph_too(store: PostgresStore) -> None
     assert gone(store) == [(matter.letter,)]
 
 
+def test_new_content_takes_the_place_of_the_old_even_while_that_is_read(db: Connection, store: PostgresStore) -> None:
+    matter = fill(store)
+    store.reprocess([matter.mail], Family.OCR)
+    store.claim(1, 1)
+    lease = begin(store, matter.mail)
+    new = Submission("in/mail.eml", "mail.eml", f"{PROJECT}/new", 1, "new")
+    assert store.submit(PROJECT, [new])[0].outcome == "changed"
+    assert not store.renew(lease)
+    assert state(db, matter.mail) == ("pending", "process_ocr")
+    with pytest.raises(BadDocument, match="deleted"):
+        store.file(matter.note)
+    assert sorted(removed(store)) == [f"{PROJECT}/mail.eml", f"{PROJECT}/note"]
+
+
 def test_many_hands_at_once_leave_whole_documents(db: Connection, store: PostgresStore) -> None:
     """Submitting, processing, cancelling, retrying and deleting the same documents at the same time."""
 

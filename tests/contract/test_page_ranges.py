@@ -180,7 +180,7 @@ def test_pages_that_failed_are_read_again_when_the_document_is(db: Db, store: Po
     db.execute("select restart_document(%s, 'process_ocr')", (document,))
     store.claim(1, 1)
     store.split(begin(store, document), INFO, RANGES, [])
-    read_all(store, document)
+    save(store, begin_part(store, document, 1))
     join(store, document)
     finish(store, document)
     assert state(db, document) == ("completed", "build_relationships", None, None, [])
@@ -301,3 +301,46 @@ def test_files_inside_a_large_document_become_documents(store: PostgresStore) ->
     child = Submission("long.pdf/a.txt", "a.txt", "k", 3, "3")
     store.split(begin(store, document), INFO, RANGES, [child])
     assert [store.file(due.document_id).source_path for due in store.claim(10, 10)] == ["long.pdf/a.txt"]
+
+
+def parts(db: Db) -> list[object]:
+    return [status for (status,) in db.execute("select status from document_parts order by number").fetchall()]
+
+
+def test_a_retry_reads_the_failed_ranges_alone(db: Db, store: PostgresStore) -> None:
+    document, whole = split(store), claimed(store, "whole.pdf")
+    text, spans = assemble(PAGES)
+    store.save_pages(begin(store, whole), INFO, text, PAGES, spans, [])
+    save(store, begin_part(store, document, 1))
+    give_up(store, document, 2)
+    save(store, begin_part(store, document, 3))
+    join(store, document)
+    finish(store, document)
+    assert state(db, document)[0] == "partial_error"
+    store.retry([document])
+    store.claim(10, 10)
+    store.split(begin(store, document), INFO, RANGES, [])
+    assert parts(db) == ["done", "waiting", "done"]
+    save(store, begin_part(store, document, 2))
+    join(store, document)
+    assert store.reading(document) == store.reading(whole)
+    finish(store, document)
+    assert state(db, document) == ("completed", "build_relationships", None, None, [])
+
+
+@pytest.mark.parametrize(("engine", "ranges"), [("e/2", RANGES), ("e/1", [range(1, 5), range(5, 8)])])
+def test_a_range_is_read_again_where_it_would_be_another(
+    db: Db, store: PostgresStore, engine: str, ranges: list[range]
+) -> None:
+    document = split(store)
+    save(store, begin_part(store, document, 1))
+    store.cancel([document])
+    store.retry([document])
+    store.claim(10, 10)
+    store.split(begin(store, document), INFO, RANGES, [])
+    assert parts(db) == ["done", "waiting", "waiting"]
+    store.cancel([document])
+    store.retry([document])
+    store.claim(10, 10)
+    store.split(store.begin(document, Step.PROCESS_OCR, engine, "worker")[1], INFO, ranges, [])
+    assert set(parts(db)) == {"waiting"}

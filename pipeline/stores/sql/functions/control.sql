@@ -41,7 +41,7 @@ begin
     end loop;
 end $$;
 
--- Start again at the step that failed. Outcomes: queued, completed, on_its_way.
+-- Start again at the step that failed; of a document that was read in part, the failed page ranges are read again. Outcomes: queued, completed, on_its_way.
 create or replace function retry_documents(p_ids uuid[])
 returns table (document_id uuid, source_path text, outcome text) language plpgsql as $$
 #variable_conflict use_column
@@ -53,8 +53,6 @@ begin
         source_path := d.source_path;
         outcome := case when d.status = 'completed' then 'completed' else 'on_its_way' end;
         if d.status = 'partial_error' then
-            -- The text will be another: nothing that was made of it is fresh.
-            delete from document_steps where document_id = d.id;
             perform restart_document(d.id, 'process_ocr');
             outcome := 'queued';
         elsif d.status in ('error', 'cancelled') then
@@ -78,6 +76,7 @@ begin
         outcome := 'on_its_way';
         if d.status in ('completed', 'partial_error', 'error', 'cancelled') then
             delete from document_steps where document_id = d.id and step >= p_from;
+            delete from document_parts where document_id = d.id and p_from = 'process_ocr';
             perform restart_document(d.id, 'process_ocr');
             outcome := 'queued';
         end if;
@@ -106,11 +105,16 @@ begin
     perform forget_results(id) from unnest(v_family) id;
     perform drop_relations(v_relations);
     delete from documents where id = p_document;
-    insert into files_unused (storage_key)
-    select key from unnest(v_keys) key where not exists (select from documents where storage_key = key) order by key
-    on conflict (storage_key) do update set marked_by = null, marked_at = null, removed = false;
+    perform note_unused_files(v_keys);
     perform pg_notify('nlp_pipeline_finished', p_document::text);
 end $$;
+
+-- Those of these files that no document uses are to be removed. For use inside other functions.
+create or replace function note_unused_files(p_keys text[]) returns void language sql as $$
+    insert into files_unused (storage_key)
+    select key from unnest(p_keys) key where not exists (select from documents where storage_key = key) order by key
+    on conflict (storage_key) do update set marked_by = null, marked_at = null, removed = false
+$$;
 
 -- Remove those of these relations that nothing shows any more.
 create or replace function drop_relations(p_ids uuid[]) returns void language plpgsql as $$

@@ -42,7 +42,8 @@ create or replace function ensure_project(p_name text) returns uuid language sql
 $$;
 
 -- Queue files: [{source_path, file_name, storage_key, size, sha256, priority}]. A file known by path with the same content is left
--- alone, unless it failed for a reason that may have passed; new content under a known path is processed from the start.
+-- alone, unless it failed for a reason that may have passed; new content under a known path is processed from the start, and what
+-- came of the old is forgotten.
 create or replace function submit_documents(p_project text, p_files jsonb)
 returns table (document_id uuid, source_path text, outcome text) language plpgsql as $$
 #variable_conflict use_column
@@ -62,9 +63,12 @@ begin
         else
             select * into d from documents x
             where x.project_id = v_project and x.source_path = f.source_path for update;
-            if d.sha256 <> f.sha256 and d.status in ('completed', 'partial_error', 'error', 'cancelled', 'pending') then
+            if d.sha256 <> f.sha256 then
+                perform cancel_documents(array[d.id]);  -- whoever reads the old content loses its lease
+                perform delete_document(x.id) from documents x where x.parent_id = d.id;
                 perform forget_results(d.id);
                 update documents set storage_key = f.storage_key, size = f.size, sha256 = f.sha256 where id = d.id;
+                perform note_unused_files(array[d.storage_key]);
                 perform restart_document(d.id, 'process_ocr');
                 outcome := 'changed';
             elsif d.status = 'error' and d.error_code in ('service_unavailable', 'throttled', 'misconfigured', 'worker_killed', 'internal') then

@@ -1,15 +1,20 @@
 -- Large documents: split into page ranges, each with a lease of its own, and put together when all of them have ended.
 
--- Commit the split instead of pages: the step stays, the document's own lease ends. p_ranges: [{first, last}], in order.
+-- Commit the split instead of pages: the step stays, the document's own lease ends. p_ranges: [{first, last}], in order. Ranges
+-- that were read before by the same engines are not read again.
 create or replace function split_document(p_document uuid, p_token bigint, p_media_type text, p_metadata jsonb, p_children jsonb, p_ranges jsonb)
 returns void language plpgsql as $$
 declare
     d documents := hold_lease(p_document, 'process_ocr', p_token);
 begin
-    delete from document_parts where document_id = p_document;
-    insert into document_parts (document_id, number, first_page, last_page)
-    select p_document, x.number, x.first, x.last
-    from rows from (jsonb_to_recordset(p_ranges) as (first integer, last integer)) with ordinality as x (first, last, number);
+    delete from document_parts
+    where document_id = p_document
+      and (status <> 'done' or fingerprint <> d.lease_fingerprint
+           or p_ranges -> (number - 1) is distinct from jsonb_build_object('first', first_page, 'last', last_page));
+    insert into document_parts (document_id, number, first_page, last_page, fingerprint)
+    select p_document, x.number, x.first, x.last, d.lease_fingerprint
+    from rows from (jsonb_to_recordset(p_ranges) as (first integer, last integer)) with ordinality as x (first, last, number)
+    on conflict do nothing;
     perform add_children(d, p_children);
     update documents set
         status = 'processing_chunks', media_type = p_media_type, metadata = p_metadata, lease_until = null, crashes = 0,
@@ -211,9 +216,12 @@ begin
         error_code = case when f.number is not null then 'pages_failed' end,
         error_message = failed_parts(p_document)
     where id = p_document;
-    update document_parts set text = '', pages = '[]' where document_id = p_document;
-    if f.number is not null then
-        d.lease_fingerprint := d.lease_fingerprint || '/partial';  -- so that reading it again is not skipped
+    if f.number is null then
+        update document_parts set text = '', pages = '[]', fingerprint = '' where document_id = p_document;
+    else
+        -- So that reading it again is not skipped, and what is made of another text is.
+        d.lease_fingerprint := concat_ws('/', d.lease_fingerprint, 'without', (
+            select string_agg(number::text, ',' order by number) from document_parts where document_id = p_document and status = 'failed'));
     end if;
     perform finish_step(d);
 end $$;
