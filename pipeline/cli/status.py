@@ -12,7 +12,7 @@ from rich.text import Text
 
 from pipeline.cli.output import COLOURS, console, count, duration, plain, table
 from pipeline.cli.session import project_option, reading
-from pipeline.status import FINAL
+from pipeline.status import FINAL, Status
 from pipeline.stores.reports import Failure, Reports, StateCount, Totals, Waiting
 
 PAUSE = 1.0
@@ -46,16 +46,16 @@ def status(project: str | None, watch: bool, failed: bool, as_json: bool) -> Non
         if watch and not as_json:
             _watch(reports)
         elif as_json:
-            click.echo(json.dumps(as_data(look(reports))))
+            click.echo(json.dumps(as_data(look(reports, failures=None))))
         elif failed:
-            console().print(failures_list(reports.failures(), None))
+            console().print(failures_list(reports.failures()))
         else:
             console().print(drawn(look(reports)))
 
 
-def look(reports: Reports) -> Picture:
-    """Read the picture from the database."""
-    return Picture(reports.project, reports.states(), reports.totals(), reports.waiting(), reports.failures())
+def look(reports: Reports, failures: int | None = FAILURES_SHOWN) -> Picture:
+    """Read the picture from the database; of the failures the first few, or all."""
+    return Picture(reports.project, reports.states(), reports.totals(), reports.waiting(), reports.failures(failures))
 
 
 def drawn(picture: Picture) -> RenderableType:
@@ -70,7 +70,8 @@ def drawn(picture: Picture) -> RenderableType:
             )
         )
     if picture.failures:
-        parts += [Text(), failures_list(picture.failures, FAILURES_SHOWN)]
+        failed = sum(state.documents for state in picture.states if state.status in FINAL - {Status.COMPLETED})
+        parts += [Text(), failures_list(picture.failures, failed)]
     return Group(*parts)
 
 
@@ -81,18 +82,18 @@ def totals_line(totals: Totals) -> str:
     return ", ".join(count(n, singular.get(name, name[:-1]), name) for name, n in numbers.items())
 
 
-def failures_list(failures: list[Failure], most: int | None) -> RenderableType:
-    """A line for each document that failed."""
+def failures_list(failures: list[Failure], failed: int = 0) -> RenderableType:
+    """A line for each document that failed; ``failed`` is how many there are, where only the first are given."""
     if not failures:
         return Text("No document failed.")
     lines = [
         Text.assemble(
             (plain(f.source_path), "bold"), f"  {f.status} at {f.step} ", (f"[{f.code}] ", "red"), plain(f.message)
         )
-        for f in failures[:most]
+        for f in failures
     ]
-    if len(lines) < len(failures):
-        lines.append(Text(f"and {len(failures) - len(lines)} more: nlp-pipeline status --failed"))
+    if len(failures) < failed:
+        lines.append(Text(f"and {failed - len(failures):,} more: nlp-pipeline status --failed"))
     return Group(*lines)
 
 

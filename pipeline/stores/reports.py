@@ -176,9 +176,10 @@ class Reports:
         """What documents wait for."""
         return [Waiting(Step(step), *rest) for step, *rest in self._rows("waiting")]
 
-    def failures(self) -> list[Failure]:
-        """Documents that ended without being completed, by path."""
-        return [Failure(path, Status(status), Step(step), *why) for path, status, step, *why in self._rows("failures")]
+    def failures(self, limit: int | None = None) -> list[Failure]:
+        """Documents that ended without being completed, by path; the first ``limit``, or all."""
+        rows = self._rows("failures", limit=limit)
+        return [Failure(path, Status(status), Step(step), *why) for path, status, step, *why in rows]
 
     def progress(self, documents: Sequence[DocumentId]) -> list[Group]:
         """These documents and all their attachments, by state and step."""

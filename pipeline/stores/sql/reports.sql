@@ -26,7 +26,8 @@ group by step, waiting_for order by count(*) desc, step;
 
 -- name: failures
 select source_path, status::text, step::text, coalesce(error_code, ''), coalesce(error_message, '')
-from documents where project_id = %(project)s and status in ('error', 'partial_error', 'cancelled') order by source_path collate "C";
+from documents where project_id = %(project)s and status in ('error', 'partial_error', 'cancelled') order by source_path collate "C"
+limit %(limit)s;
 
 -- Documents with their attachments, by state and step.
 -- name: progress

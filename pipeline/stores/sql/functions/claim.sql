@@ -2,13 +2,16 @@
 
 -- Take up to p_limit waiting documents, as long as no more than p_in_flight are on their way. The highest priority goes first; then
 -- projects take turns: the next is of the project that has the fewest on their way, and among those of the one that has waited
--- longest for its turn.
+-- longest for its turn. Read along the index that gives the order, even where the planner does not know yet how many wait.
 create or replace function claim_documents(p_limit integer, p_in_flight integer)
-returns table (document_id uuid, step pipeline_step) language plpgsql set enable_seqscan = off as $$
+returns table (document_id uuid, step pipeline_step) language plpgsql
+set enable_seqscan = off set enable_sort = off as $$
 #variable_conflict use_column
 declare
     v_free integer;
 begin
+    -- A claim that a crash of the database takes back is made again.
+    perform set_config('synchronous_commit', 'off', true);
     perform pg_advisory_xact_lock(hashtext('claim_documents'));
     perform fold_counts(1000);
     select least(p_limit, p_in_flight - count(*)) into v_free from documents
