@@ -13,6 +13,7 @@ from pipeline.model import (
     DocumentInfo,
     EntityType,
     Evidence,
+    GraphWork,
     Lease,
     Mention,
     NameLink,
@@ -135,10 +136,17 @@ def _process(
 def tell(store: PostgresStore, graph: GraphStore, lease: Lease) -> None:
     """Write the document's part of the graph."""
     with store.graph_writing(lease) as work:
-        graph.write_entities(work.change)
-        for part in work.parts:
-            graph.write_document(part)
-        graph.write_figures(work.figures)
+        write(graph, work)
+
+
+def write(graph: GraphStore, work: GraphWork) -> None:
+    """Write what is to be written now."""
+    for document in work.gone:
+        graph.delete_document(DocumentId(document))
+    graph.write_entities(work.change)
+    for part in work.parts:
+        graph.write_document(part)
+    graph.write_figures(work.figures)
 
 
 def _resolve(store: PostgresStore, lease: Lease, names: list[str]) -> None:

@@ -313,7 +313,7 @@ def _graph_work(
         parts = {document: _document_graph(rows, document) for document in own}
         work = GraphWork(
             tuple(part for part in parts.values() if part),
-            _entity_graph(rows, project, changed),
+            _entity_graph(rows, changed),
             _figures(rows, documents),
             tuple(document for document, part in parts.items() if not part),
         )
@@ -349,7 +349,7 @@ def _document_graph(rows: Fetch, document_id: str) -> DocumentGraph | None:
     )
 
 
-def _entity_graph(rows: Fetch, project: str, changed: Rows) -> EntityGraph:
+def _entity_graph(rows: Fetch, changed: Rows) -> EntityGraph:
     if not changed:
         return EntityGraph((), (), (), ())
     stand = [i for i, _, stands in changed if stands]
@@ -359,7 +359,7 @@ def _entity_graph(rows: Fetch, project: str, changed: Rows) -> EntityGraph:
         tuple(i for i, _, _ in changed if i not in present),
         entities,
         tuple(GraphMention(*r) for r in rows("entities_mentions", ids=stand)),
-        tuple(GraphRelation(*r) for r in rows("entities_relations", project=project, ids=stand)),
+        tuple(GraphRelation(*r) for r in rows("entities_relations", ids=stand)),
     )
 
 

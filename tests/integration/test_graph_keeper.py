@@ -1,11 +1,14 @@
 """The graph is compared with the database and put right, whatever was done to it, on real servers."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import neo4j
+import numpy as np
 import psycopg
 import pytest
 
@@ -13,6 +16,20 @@ from pipeline.cli.cypher import HEAD
 from pipeline.cli.export import write_export
 from pipeline.graph_keeper import GraphKeeper
 from pipeline.graph_rows import Difference, Kind, Part
+from pipeline.model import (
+    Chunk,
+    DocumentId,
+    DocumentInfo,
+    EntityType,
+    Lease,
+    Mention,
+    Page,
+    PageSpan,
+    Source,
+    Submission,
+    Verdict,
+)
+from pipeline.status import Step
 from pipeline.stores.database import Database
 from pipeline.stores.graph_content import GraphContent, Project
 from pipeline.stores.neo4j_graph import Neo4jGraph
@@ -20,7 +37,7 @@ from pipeline.stores.neo4j_rows import Neo4jRows
 from pipeline.stores.postgres import PostgresStore
 from pipeline.stores.reports import Reports
 from pipeline.supervisor import Endpoints
-from tests.matter import PROJECT, Matter, fill
+from tests.matter import LETTER, MAIL, PROJECT, Matter, axis, fill, write
 
 OTHER = "other"
 
@@ -63,8 +80,7 @@ def refresh(store: PostgresStore, writer: Neo4jGraph, database: Database) -> Non
     """What the queue processor has done when projects come to rest."""
     for each in GraphContent(database).projects():
         with store.graph_refreshing(each.id) as work:
-            writer.write_entities(work.change)
-            writer.write_figures(work.figures)
+            write(writer, work)
 
 
 def run(graph: neo4j.Driver, statement: str, **values: object) -> list[list[Any]]:
@@ -196,6 +212,108 @@ def test_damage_of_every_kind_is_found_and_mended(
     assert (part, kind) in kinds(drift(keeper))
     assert (part, kind) in kinds(rebuild(keeper))
     assert dump(graph) == before
+
+
+def test_a_rebuild_that_was_broken_off_goes_on(keeper: GraphKeeper, graph: neo4j.Driver, matter: Matter) -> None:
+    del matter
+    before = dump(graph)
+    keeper.clear(project(keeper))
+    assert all(look.differences for look in islice(keeper.rebuild(project(keeper)), 3))
+    assert dump(graph) != before
+    assert {part for part, _ in kinds(rebuild(keeper))} == {"HAS_CHUNK", "NEXT", "MENTIONS", "CO_OCCURS_WITH"}
+    assert dump(graph) == before
+
+
+def looked(keeper: GraphKeeper) -> tuple[list[Difference], list[Difference]]:
+    """What is drift, and what is on the way."""
+    looks = list(keeper.check(project(keeper)))
+    return [each for look in looks for each in look.differences], [each for look in looks for each in look.on_the_way]
+
+
+def test_what_is_still_to_be_removed_is_no_drift(
+    keeper: GraphKeeper, graph: neo4j.Driver, store: PostgresStore, writer: Neo4jGraph, database: Database, matter: Matter
+) -> None:
+    store.delete([matter.letter])
+    drift, on_the_way = looked(keeper)
+    assert drift == []
+    assert (Part.DOCUMENT, Kind.SUPERFLUOUS) in kinds(on_the_way)
+    rebuild(keeper)
+    assert matter.letter in "".join(dump(graph))  # left to the work that is under way
+    refresh(store, writer, database)
+    assert looked(keeper) == ([], [])
+    assert matter.letter not in "".join(dump(graph))
+
+
+def test_documents_on_their_way_are_no_drift(
+    keeper: GraphKeeper, store: PostgresStore, writer: Neo4jGraph, database: Database, matter: Matter
+) -> None:
+    store.reprocess([matter.letter])
+    store.claim(10, 10)
+    spans = [PageSpan(1, 0, len(LETTER), Source.TEXT, 1.0)]
+    lease = begin(store, matter.letter, Step.PROCESS_OCR, "engine/2")
+    store.save_pages(lease, DocumentInfo("text/html"), LETTER, [Page(1, LETTER)], spans, [])
+    store.save_node(begin(store, matter.letter, Step.CREATE_DOCUMENT_NODE, "engine/2"), "de", "note")
+    store.save_chunks(begin(store, matter.letter, Step.PROCESS_CHUNKING, "engine/2"), [Chunk(0, 0, 99)], np.stack([axis(7)]))
+    drift, on_the_way = looked(keeper)
+    assert drift == []
+    assert {(Part.DOCUMENT, Kind.DIFFERENT), (Part.CHUNK, Kind.DIFFERENT)} <= kinds(on_the_way)
+    store.cancel([matter.letter])
+    assert looked(keeper)[0] == []
+    refresh(store, writer, database)
+    assert looked(keeper) == ([], [])
+
+
+def test_a_document_that_the_graph_was_never_told_of_changes_nothing_there(
+    keeper: GraphKeeper, graph: neo4j.Driver, store: PostgresStore, writer: Neo4jGraph, database: Database, matter: Matter
+) -> None:
+    del matter
+    before = dump(graph)
+    (new,) = (each.document_id for each in store.submit(PROJECT, [Submission("new.txt", "new.txt", "k", 1, "new")]))
+    store.claim(10, 10)
+    spans = [PageSpan(1, 0, len(MAIL), Source.TEXT, 1.0)]
+    store.save_pages(begin(store, new, Step.PROCESS_OCR), DocumentInfo("text/plain"), MAIL, [Page(1, MAIL)], spans, [])
+    lease = begin(store, new, Step.CREATE_DOCUMENT_NODE)
+    writer.write_node(store.node(new))
+    assert looked(keeper)[0] == []
+    store.save_node(lease, "", "")
+    store.save_chunks(begin(store, new, Step.PROCESS_CHUNKING), [Chunk(0, 0, len(MAIL))], np.stack([axis(7)]))
+    store.save_mentions(begin(store, new, Step.EXTRACT_ENTITIES), [Mention(5, 17, EntityType.PERSON)])
+    key = "person/ada lovelace"
+    known = store.candidates(new, [key], [])
+    assert store.save_resolution(begin(store, new, Step.RESOLVE_ENTITIES), known.arrival, [(key, [0])], [], [])
+    assert looked(keeper)[0] == []
+    store.fail(begin(store, new, Step.BUILD_RELATIONSHIPS), "internal", "A fault.", None, 0)
+    refresh(store, writer, database)
+    assert looked(keeper) == ([], [])
+    assert [line for line in dump(graph) if new not in line] == before
+
+
+def test_documents_that_are_written_meanwhile_raise_no_alarm(
+    keeper: GraphKeeper, graph: neo4j.Driver, store: PostgresStore, writer: Neo4jGraph, database: Database
+) -> None:
+    names = ["one", "two", "three"]
+    with ThreadPoolExecutor(1) as pool:
+        filling = pool.submit(lambda: [fill(store, name, writer) for name in names])
+        looks = 0
+        while not filling.done():
+            for each in keeper.projects():
+                found = keeper.rebuild(each) if looks % 2 else keeper.check(each)
+                assert [d for look in found for d in look.differences] == []
+            looks += 1
+        filling.result()
+    refresh(store, writer, database)
+    before = dump(graph)
+    for name in names:
+        assert drift(keeper, name) == []
+        keeper.clear(project(keeper, name))
+        rebuild(keeper, name)
+    assert dump(graph) == before
+
+
+def begin(store: PostgresStore, document: DocumentId, step: Step, engine: str = "engine/1") -> Lease:
+    verdict, lease = store.begin(document, step, engine, "worker")
+    assert verdict is Verdict.RUN
+    return lease
 
 
 AWKWARD = "it's \\users\\ \\u0027 'quoted' \"; // x\r\n\tend;\n\x07 \U0001f600 ünï $rows {id: 1}\\"

@@ -137,10 +137,10 @@ select document_id::text from graph_touched where project_id = %(project)s;
 select s.entity_id::text, s.name, s.type::text, s.mentions, s.documents
 from entity_summaries(array(
     select distinct e.entity_id from mentions m join canonical_entities e on e.name_id = m.entity_id
-    where m.document_id = any (%(documents)s::uuid[]))) s order by 1;
+    where m.document_id = any (%(documents)s::uuid[])), true) s order by 1;
 
 -- name: touched_relations
-select subject_id::text, object_id::text, weight, documents from pair_weights(%(documents)s::uuid[]) order by 1, 2;
+select subject_id::text, object_id::text, weight, documents from pair_weights(%(documents)s::uuid[], true) order by 1, 2;
 
 -- name: touched_done
 delete from graph_touched where document_id = any (%(documents)s::uuid[]) returning true;
@@ -150,10 +150,9 @@ select ask_for_graphs::text from ask_for_graphs();
 
 -- What the graph holds of a document: nothing before its node was made, its chunks once it was told of them.
 -- name: graph_node
-select d.graph_token <> -1, d.id::text, p.name, d.file_name, d.source_path, d.media_type, d.language, d.category, coalesce(d.parent_id::text, '')
+select was_told(d), d.id::text, p.name, d.file_name, d.source_path, d.media_type, d.language, d.category, coalesce(d.parent_id::text, '')
 from documents d join projects p on p.id = d.project_id
-where d.id = %(document)s and (d.graph_token <> -1 or d.step > 'create_document_node'
-    or exists (select from document_steps s where s.document_id = d.id and s.step = 'create_document_node'));
+where d.id = %(document)s and has_node(d);
 
 -- name: outdated
 select document_id::text, number from outdated_documents(%(project)s, %(most)s);
@@ -172,7 +171,7 @@ where c.project_id = %(project)s and c.entity_id = done.id and c.number = done.n
 returning true;
 
 -- name: entities_summary
-select entity_id::text, name, type::text, mentions, documents from entity_summaries(%(ids)s::uuid[]) order by 1;
+select entity_id::text, name, type::text, mentions, documents from entity_summaries(%(ids)s::uuid[], true) order by 1;
 
 -- name: entities_mentions
 select m.chunk_id::text, e.entity_id::text, count(*), max(m.confidence)
@@ -180,11 +179,7 @@ from canonical_entities e join mentions m on m.entity_id = e.name_id
 where e.entity_id = any (%(ids)s::uuid[]) and m.chunk_id is not null group by 1, 2 order by 1, 2;
 
 -- name: entities_relations
-select subject_id::text, object_id::text, count(distinct (document_id, start_offset, end_offset)), count(distinct document_id)
-from canonical_evidence
-where project_id = %(project)s and predicate = 'CO_OCCURS_WITH'
-  and (subject_id = any (%(ids)s::uuid[]) or object_id = any (%(ids)s::uuid[]))
-group by 1, 2 order by 1, 2;
+select subject_id::text, object_id::text, weight, documents from graph_pairs(%(ids)s::uuid[]) order by 1, 2;
 
 -- name: select_documents
 select select_documents::text from select_documents(%(project)s, %(ids)s::uuid[], %(paths)s::text[], %(statuses)s::text[], %(failed_steps)s::text[]);

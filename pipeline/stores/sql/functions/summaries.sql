@@ -6,8 +6,8 @@ create or replace function names_of(p_entity uuid) returns setof uuid language s
 $$;
 
 -- Of each entity: the most frequent type; of the spellings of its canonical name that are about as long as its key, the most
--- frequent. Entities without mentions are left out.
-create or replace function entity_summaries(p_entities uuid[])
+-- frequent. Entities without mentions are left out. p_told: by documents that the graph was told of alone.
+create or replace function entity_summaries(p_entities uuid[], p_told boolean default false)
 returns table (entity_id uuid, name text, type entity_type, mentions bigint, documents bigint) language sql stable as $$
     with names as (
         select i as entity_id, i as name_id from unnest(p_entities) i
@@ -16,6 +16,7 @@ returns table (entity_id uuid, name text, type entity_type, mentions bigint, doc
     ), forms as (
         select n.entity_id, n.name_id = n.entity_id as own, m.name, m.type, m.document_id, count(*) as times
         from names n join mentions m on m.entity_id = n.name_id
+        where not p_told or exists (select from documents d where d.id = m.document_id and was_told(d))
         group by 1, 2, 3, 4, 5
     ), totals as (
         select entity_id, sum(times)::bigint as mentions, count(distinct document_id) as documents from forms group by 1
@@ -37,8 +38,9 @@ returns table (name text, type entity_type, mentions bigint, documents bigint) l
     select name, type, mentions, documents from entity_summaries(array[p_entity])
 $$;
 
--- Of each pair of entities that these documents show together: passages and documents over the whole project.
-create or replace function pair_weights(p_documents uuid[])
+-- Of each pair of entities that these documents show together: passages and documents over the whole project; p_told: of those
+-- that the graph was told of.
+create or replace function pair_weights(p_documents uuid[], p_told boolean default false)
 returns table (subject_id uuid, object_id uuid, weight bigint, documents bigint) language sql stable as $$
     with pairs as (
         select distinct least(s.entity_id, o.entity_id) as a, greatest(s.entity_id, o.entity_id) as b
@@ -63,5 +65,6 @@ returns table (subject_id uuid, object_id uuid, weight bigint, documents bigint)
     from pairs p
     join related r on r.a = p.a and r.b = p.b
     join relationship_evidence v on v.relationship_id = r.id
+    where not p_told or exists (select from documents d where d.id = v.document_id and was_told(d))
     group by 1, 2
 $$;
