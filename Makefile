@@ -34,6 +34,7 @@ bench: .venv/.ready-dev
 	$(BIN)/python benchmarks/overhead.py
 	$(BIN)/python benchmarks/scans.py
 	$(BIN)/python benchmarks/memory.py
+	$(BIN)/python benchmarks/many_documents.py
 
 lock: .venv/.ready-dev
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header \
