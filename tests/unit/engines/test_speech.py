@@ -9,7 +9,7 @@ import pytest
 
 from pipeline.engines.speech import whisper
 from pipeline.engines.speech.whisper import WhisperSpeech
-from pipeline.engines.speech.windows import windows
+from pipeline.engines.speech.windows import RATE, windows
 from pipeline.errors import Misconfigured
 
 
@@ -48,12 +48,12 @@ def test_a_folder_with_broken_weights_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_long_recording_is_cut_where_it_is_quiet() -> None:
-    samples = np.full(whisper.WINDOW + 60 * whisper.RATE, 1000, np.int16)
-    quiet = whisper.WINDOW - 12 * whisper.RATE
-    samples[quiet : quiet + whisper.RATE] = 0
+    samples = np.full(whisper.WINDOW + 60 * RATE, 1000, np.int16)
+    quiet = whisper.WINDOW - 12 * RATE
+    samples[quiet : quiet + RATE] = 0
     (first, window), (second, rest) = windows(samples, whisper.WINDOW)
     assert (first, second, len(window) + len(rest)) == (0, len(window), len(samples))
-    assert quiet < second < quiet + whisper.RATE
+    assert quiet < second < quiet + RATE
 
 
 def test_a_short_recording_is_one_window() -> None:
