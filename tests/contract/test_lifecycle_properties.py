@@ -9,11 +9,7 @@ import threading
 from collections import defaultdict
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
-from dataclasses import dataclass
-from datetime import timedelta
 from itertools import cycle
-from typing import NamedTuple
 
 import psycopg
 import pytest
@@ -21,158 +17,34 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
-from pipeline.errors import BadDocument, LeaseLost
-from pipeline.model import DocumentId, Due, Lease, Submission, Verdict
 from pipeline.status import Step
+from tests.lifecycle.calls import (
+    DOCUMENTS,
+    IN_FLIGHT,
+    LARGE_DOCUMENT,
+    Ask,
+    Begin,
+    BeginPart,
+    Call,
+    Claim,
+    Expire,
+    Held,
+    Submit,
+    Work,
+    World,
+    asked,
+    calls,
+    documents,
+    engines,
+    holding,
+    sequences,
+)
 from tests.lifecycle.oracle import IDLE, Oracle
-from tests.lifecycle.worker import Worker, again
+from tests.lifecycle.worker import PARTS, Worker
 
 EXAMPLES = os.environ.get("NLP_PIPELINE_PROPERTY_EXAMPLES")
-IN_FLIGHT = 2
-DOCUMENTS = 3
 WORKERS = 3
 ROUNDS = 60
-MOMENT = timedelta(milliseconds=1)
-
-documents = st.integers(0, DOCUMENTS - 1)
-ages = st.sampled_from([0, 0, 0, 1, 2])  # of a lease: mostly the newest
-engines = st.sampled_from(["e/1", "e/1", "e/2"])
-
-
-@dataclass
-class World:
-    """What all callers share."""
-
-    ids: dict[int, DocumentId]
-    leases: defaultdict[int, list[Lease]]
-    db: psycopg.Connection[tuple[object, ...]]
-
-
-class Submit(NamedTuple):
-    document: int
-    content: int
-
-    def __call__(self, worker: Worker, world: World) -> str:
-        path, content = f"{self.document}.txt", f"{self.document}/{self.content}"
-        (known,) = again(lambda: worker.store.submit(f"p{self.document % 2}", [Submission(path, path, content, 1, content)]))
-        world.ids[self.document] = known.document_id
-        return known.outcome
-
-
-class Claim(NamedTuple):
-    def __call__(self, worker: Worker, world: World) -> str:
-        return f"{len(again(lambda: worker.store.claim(IN_FLIGHT, IN_FLIGHT)))} claimed"
-
-
-class Repair(NamedTuple):
-    def __call__(self, worker: Worker, world: World) -> str:
-        return f"{len(again(lambda: worker.store.repair(IDLE, 10)))} repaired"
-
-
-class Begin(NamedTuple):
-    """A message for the next step, or for one that is over or far off."""
-
-    document: int
-    off: int
-    engine: str
-
-    def __call__(self, worker: Worker, world: World) -> str:
-        document = world.ids.get(self.document)
-        row = world.db.execute("select step::text from documents where id = %s", (document,)).fetchone()
-        if document is None or row is None:
-            return Verdict.GONE
-        steps = list(Step)
-        step = steps[(steps.index(Step(str(row[0]))) + self.off) % len(steps)]
-        verdict, lease = again(lambda: worker.begin(document, step, self.engine))
-        if verdict is Verdict.RUN:
-            world.leases[self.document].append(lease)
-        return verdict
-
-
-class Held(NamedTuple):
-    """Something that is done with a lease, be it still valid or not."""
-
-    what: str
-    document: int
-    age: int
-
-    def __call__(self, worker: Worker, world: World) -> str:
-        leases = world.leases[self.document]
-        if len(leases) <= self.age:
-            return "no lease"
-        newest = max(lease.token for lease in leases)
-        lease = leases[-1 - self.age]
-        try:
-            if self.what == "commit":
-                worker.commit(lease)
-            elif self.what == "renew":
-                return str(again(lambda: worker.store.renew(lease)))
-            elif self.what == "release":
-                again(lambda: worker.store.release(lease))
-            else:
-                again(lambda: worker.store.fail(lease, "throttled", "Away.", MOMENT if self.what == "retry" else None, 2))
-        except (LeaseLost, BadDocument):
-            return "lost"
-        assert self.what == "release" or lease.token == newest
-        return self.what
-
-
-class Expire(NamedTuple):
-    document: int
-
-    def __call__(self, worker: Worker, world: World) -> str:
-        world.db.execute(
-            "update documents set lease_until = now() - interval '1 s', updated_at = now() - interval '1 hour'"
-            " where id = %s and lease_until is not null",
-            (world.ids.get(self.document),),
-        )
-        return "expired"
-
-
-class Restart(NamedTuple):
-    document: int
-    step: Step
-
-    def __call__(self, worker: Worker, world: World) -> str:
-        world.db.execute(
-            "select restart_document(id, least(step, %s)) from documents"
-            " where id = %s and status in ('completed', 'partial_error', 'error', 'cancelled') for update",
-            (self.step, world.ids.get(self.document)),
-        )
-        return "restarted"
-
-
-class Work(NamedTuple):
-    """What the chain does when nothing goes wrong."""
-
-    document: int
-    steps: int
-    engine: str
-
-    def __call__(self, worker: Worker, world: World) -> str:
-        document = world.ids[self.document]
-        row = world.db.execute("select step::text from documents where id = %s", (document,)).fetchone()
-        if row is not None:
-            with suppress(LeaseLost, BadDocument):
-                worker.go_on(document, Step(str(row[0])), self.engine, self.steps)
-        return "worked"
-
-
-Call = Submit | Claim | Repair | Begin | Held | Expire | Restart | Work
-holding = st.sampled_from(["commit", "commit", "commit", "renew", "release", "retry", "fail"])
-begun = st.builds(Begin, documents, st.sampled_from([0, 0, 0, 0, 0, 1, -1]), engines)
-held = st.builds(Held, holding, documents, ages)
-worked = st.builds(Work, documents, st.integers(1, 3), engines)
-others: st.SearchStrategy[Call] = st.one_of(
-    st.builds(Submit, documents, st.integers(0, 1)),
-    st.builds(Restart, documents, st.sampled_from(Step)),
-    st.builds(Expire, documents),
-    st.builds(Repair),
-)
-calls: st.SearchStrategy[Call] = st.one_of(
-    st.builds(Claim), st.builds(Claim), begun, begun, begun, held, held, held, worked, others
-)
-sequences = st.lists(calls, min_size=6, max_size=12)
 ONCE = {"run", "commit", "retry", "fail"}  # answers that only the first of two equal calls may get
 
 
@@ -226,10 +98,35 @@ class Lifecycle(RuleBasedStateMachine):
 
     @rule(document=documents, late=holding)
     def another_takes_over(self, document: int, late: str) -> None:
-        begin = Begin(document, 0, "e/1")
-        for each in (begin, Expire(document), begin):
-            each(self.workers[0], self.world)
+        self._takes_over(Begin(document, 0, "e/1"), document, late)
+
+    @rule(part=st.integers(1, PARTS), late=holding)
+    def another_takes_over_a_page_range(self, part: int, late: str) -> None:
+        sequence: list[Call] = [
+            Ask("cancel", LARGE_DOCUMENT, others=True),
+            Ask("delete", LARGE_DOCUMENT, others=False),
+            Submit(LARGE_DOCUMENT, 0),
+            Claim(),
+            Begin(LARGE_DOCUMENT, 0, "e/1"),
+            Held("commit", LARGE_DOCUMENT, 0),
+        ]
+        for call in sequence:
+            call(self.workers[0], self.world)
+        self._takes_over(BeginPart(part), LARGE_DOCUMENT, late)
+
+    def _takes_over(self, begin: Begin | BeginPart, document: int, late: str) -> None:
+        for call in (begin, Expire(document), begin):
+            call(self.workers[0], self.world)
         Held(late, document, 1)(self.workers[1], self.world)
+
+    @rule(document=documents, what=st.sampled_from(asked), steps=st.integers(1, len(Step)), engine=engines)
+    def something_is_asked_of_what_has_ended(self, document: int, what: str, steps: int, engine: str) -> None:
+        self._finish()
+        Ask(what, document, others=False)(self.workers[0], self.world)
+        Claim()(self.workers[0], self.world)
+        for _ in range(steps):
+            self.oracle.check()
+            Work(document, 1, engine)(self.workers[0], self.world)
 
     @rule()
     def an_hour_passes(self) -> None:
@@ -241,26 +138,29 @@ class Lifecycle(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         """What is found by claiming and repairing alone comes to its end, and the graph is told of it."""
-        worker = self.workers[0]
         try:
+            self._finish()
             for _ in range(ROUNDS):
-                if self.oracle.ended():
-                    break
                 self.oracle.pass_an_hour()
-                for due in self._due(worker):
-                    worker.go_on(*due, "e/1")
-                self.oracle.check()
-            assert self.oracle.ended()
-            self.oracle.pass_an_hour()
-            for project in worker.store.stale_graphs():
-                with worker.store.graph_refreshing(project):
-                    pass
+                for project in self.workers[0].store.stale_graphs():
+                    with self.workers[0].store.graph_refreshing(project):
+                        pass
+                if self.oracle.untold() == 0:
+                    break
             assert self.oracle.untold() == 0
         finally:
             self.oracle.forget()
 
-    def _due(self, worker: Worker) -> list[Due]:
-        return worker.store.claim(IN_FLIGHT, IN_FLIGHT) + worker.store.repair(IDLE, 10)
+    def _finish(self) -> None:
+        store = self.workers[0].store
+        for _ in range(ROUNDS):
+            if self.oracle.ended():
+                break
+            self.oracle.pass_an_hour()
+            for due in store.claim(IN_FLIGHT, IN_FLIGHT) + store.repair(IDLE, 10):
+                self.workers[0].go_on(*due, "e/1")
+            self.oracle.check()
+        assert self.oracle.ended()
 
 
 @pytest.fixture

@@ -36,19 +36,37 @@ select document_id, step from document_steps s
 where not exists (
     select from document_processing_history h where h.document_id = s.document_id and h.step = s.step and h.outcome = 'done');
 
--- invariant: There are pages, chunks and mentions exactly where their step was finished.
-select d.id, s.step from documents d
-cross join (values ('process_ocr'::pipeline_step), ('process_chunking'), ('extract_entities')) s (step)
-where exists (select from document_steps x where x.document_id = d.id and x.step = s.step)
-   <> case s.step when 'process_ocr' then exists (select from pages where document_id = d.id)
-                  when 'process_chunking' then exists (select from chunks where document_id = d.id)
-                  else exists (select from mentions where document_id = d.id) end;
+-- invariant: A finished step has left its results.
+select x.document_id, x.step from document_steps x
+where case x.step when 'process_ocr' then not exists (select from pages where document_id = x.document_id)
+                  when 'process_chunking' then not exists (select from chunks where document_id = x.document_id)
+                  when 'extract_entities' then not exists (select from mentions where document_id = x.document_id)
+                  else false end;
 
--- invariant: Names are resolved when the step was finished, and not before.
+-- invariant: What was queued once holds nothing of a step that was not finished.
+select d.id, s.step from documents d
+cross join (values ('process_ocr'::pipeline_step), ('process_chunking'), ('extract_entities'), ('resolve_entities')) s (step)
+where not exists (select from document_steps x where x.document_id = d.id and x.step = s.step)
+  and (select count(*) from seen where document_id = d.id and new_status = 'pending') = 1
+  and case s.step when 'process_ocr' then exists (select from pages where document_id = d.id)
+                  when 'process_chunking' then exists (select from chunks where document_id = d.id)
+                  when 'extract_entities' then exists (select from mentions where document_id = d.id)
+                  else exists (select from mentions where document_id = d.id and entity_id is not null) end;
+
+-- invariant: Names are resolved when the step was finished.
 select d.id, d.step from documents d join mentions m on m.document_id = d.id
-where (m.entity_id is null and d.step > 'resolve_entities')
-   or (m.entity_id is not null and not exists (
-        select from document_steps x where x.document_id = d.id and x.step = 'resolve_entities'));
+where m.entity_id is null and d.step > 'resolve_entities';
+
+-- invariant: Page ranges follow each other, and pages that could not be read are told at the end.
+select d.id, p.number from documents d join document_parts p on p.document_id = d.id
+left join document_parts q on q.document_id = p.document_id and q.number = p.number - 1
+where coalesce(q.last_page, 0) + 1 <> p.first_page
+union all
+select id, null from documents where status = 'completed' and cardinality(failed_pages) > 0
+                                  or status = 'partial_error' and cardinality(failed_pages) = 0;
+
+-- invariant: A page range has a lease exactly while it is read.
+select document_id, number, status from document_parts where (lease_until is not null) <> (status = 'running');
 
 -- invariant: A name remains as long as something mentions it.
 select e.id, e.key from entities e

@@ -20,7 +20,11 @@ IN_FLIGHT = "('queued', 'extracting', 'processing_chunks', 'processing')"
 AN_HOUR_PASSES = f"""
     update documents set updated_at = updated_at - interval '1 hour', lease_until = lease_until - interval '1 hour',
         not_before = not_before - interval '1 hour' where status in {IN_FLIGHT};
-    update graph_touched set touched_at = touched_at - interval '1 hour'
+    update document_parts set updated_at = updated_at - interval '1 hour', lease_until = lease_until - interval '1 hour',
+        not_before = not_before - interval '1 hour';
+    update graph_touched set touched_at = touched_at - interval '1 hour';
+    update graph_outdated set not_before = not_before - interval '1 hour', again_at = again_at - interval '1 hour';
+    update projects set graph_asked_at = graph_asked_at - interval '1 hour'
 """
 
 
@@ -79,7 +83,10 @@ class Oracle:
 
     def untold(self) -> int:
         """Changes that the graph was not told of."""
-        (row,) = self._db.execute("select (select count(*) from graph_touched) + (select count(*) from graph_changes)")
+        (row,) = self._db.execute(
+            "select (select count(*) from graph_touched) + (select count(*) from graph_changes)"
+            " + (select count(*) from graph_outdated)"
+        )
         return int(str(row[0]))
 
     def _check_nothing_is_stuck(self) -> None:

@@ -31,6 +31,16 @@ create trigger see_document after update on documents
     for each row when ((old.status, old.step, old.token) is distinct from (new.status, new.step, new.token))
     execute function see_document();
 
+-- A document that was deleted may come again, with the same id.
+create function see_arrival() returns trigger language plpgsql as $$
+begin
+    insert into seen (document_id, old_status, new_status, old_step, new_step, old_token, new_token)
+    values (new.id, 'pending', 'pending', new.step, new.step, new.token, new.token);
+    return null;
+end $$;
+
+create trigger see_arrival after insert on documents for each row execute function see_arrival();
+
 create function see_commit() returns trigger language plpgsql as $$
 begin
     insert into seen_commits (number, document_id, step, token, newest, status)

@@ -28,6 +28,9 @@ from pipeline.stores.database import Database
 from pipeline.stores.postgres import PostgresStore
 
 NAMES = ("Ada Lovelace", "Charles Babbage", "Mary Somerville", "Ada Babbage")
+LARGE = "large"
+"""The end of the key of a file that is read in ``PARTS`` page ranges."""
+PARTS = 2
 TRIES = 8
 T = TypeVar("T")
 
@@ -43,14 +46,18 @@ class Worker:
         """Ask for the lease."""
         return self.store.begin(document, step, engine, self.name)
 
-    def commit(self, lease: Lease) -> None:
-        """Do the step and commit it.
+    def commit(self, lease: Lease) -> list[int]:
+        """Do the step and commit it, or the page range that the lease is for.
+
+        Returns:
+            Numbers of the page ranges that a message would be sent for.
 
         Raises:
             LeaseLost: it is no longer ours.
         """
+        if lease.part or lease.step is Step.PROCESS_OCR:
+            return again(lambda: self._read_part(lease) if lease.part else self._read(lease))
         steps: dict[Step, Callable[[Lease], None]] = {
-            Step.PROCESS_OCR: self._read,
             Step.CREATE_DOCUMENT_NODE: lambda held: self.store.save_node(held, "en", "letter"),
             Step.PROCESS_CHUNKING: self._cut,
             Step.EXTRACT_ENTITIES: self._find_names,
@@ -58,21 +65,40 @@ class Worker:
             Step.BUILD_RELATIONSHIPS: self._relate,
         }
         again(lambda: steps[lease.step](lease))
+        return []
 
     def go_on(self, document: DocumentId, step: Step, engine: str, most: int = len(Step)) -> None:
         """What the chain does from a step on, until it is told to end."""
         for each in list(Step)[list(Step).index(step) :][:most]:
             verdict, lease = self.begin(document, each, engine)
-            if verdict is Verdict.RUN:
-                self.commit(lease)
-            elif verdict is not Verdict.DONE:
+            while verdict is Verdict.RUN and (parts := self.commit(lease)):
+                for part in parts:
+                    one, own = self.store.begin_part(document, part, self.name)
+                    if one is Verdict.RUN:
+                        self.commit(own)
+                verdict, lease = self.begin(document, each, engine)
+            if verdict not in (Verdict.RUN, Verdict.DONE):
                 return
 
-    def _read(self, lease: Lease) -> None:
-        number = sum(self.store.file(lease.document_id).storage_key.encode())
-        text = f"{NAMES[number % 4]} met {NAMES[(number + 1 + number // 4 % 3) % 4]}."
-        page, span = Page(1, text), PageSpan(1, 0, len(text), Source.TEXT, 1.0)
-        self.store.save_pages(lease, DocumentInfo("text/plain"), text, [page], [span], [])
+    def _read(self, lease: Lease) -> list[int]:
+        file = self.store.file(lease.document_id)
+        if file.split:
+            missing = self.store.missing_parts(lease)
+            if missing is None:
+                self.store.join_parts(lease)
+            return missing or []
+        if file.storage_key.endswith(LARGE):
+            self.store.split(
+                lease, DocumentInfo("text/plain", pages=PARTS), [range(n, n + 1) for n in range(1, PARTS + 1)], []
+            )
+            return list(range(1, PARTS + 1))
+        self.store.save_pages(lease, DocumentInfo("text/plain"), *_pages(file.storage_key, 1), [])
+        return []
+
+    def _read_part(self, lease: Lease) -> list[int]:
+        file, pages = self.store.file(lease.document_id), self.store.part_pages(lease)
+        self.store.save_part(lease, *_pages(file.storage_key, pages[0]))
+        return []
 
     def _cut(self, lease: Lease) -> None:
         text = self.store.reading(lease.document_id).text
@@ -105,6 +131,12 @@ class Worker:
         with self.store.graph_writing(lease):
             pass
         self.store.finish_graph(lease)
+
+
+def _pages(key: str, number: int) -> tuple[str, list[Page], list[PageSpan]]:
+    place = sum(key.encode()) + number
+    text = f"{NAMES[place % 4]} met {NAMES[(place + 1 + place // 4 % 3) % 4]}."
+    return text, [Page(number, text)], [PageSpan(number, 0, len(text), Source.TEXT, 1.0)]
 
 
 def again(call: Callable[[], T]) -> T:
