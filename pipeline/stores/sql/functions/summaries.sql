@@ -49,22 +49,15 @@ returns table (subject_id uuid, object_id uuid, weight bigint, documents bigint)
         join canonical_entities s on s.name_id = r.subject_id
         join canonical_entities o on o.name_id = r.object_id
         where v.document_id = any (p_documents) and s.entity_id <> o.entity_id
-    ), ends as (
-        select a as entity_id from pairs union select b from pairs
-    ), names as (
-        select entity_id, entity_id as name_id from ends
-        union all
-        select e.merged_into, e.id from entities e join ends on ends.entity_id = e.merged_into
-    ), related as (
-        select r.id, least(s.entity_id, o.entity_id) as a, greatest(s.entity_id, o.entity_id) as b
-        from names s
-        join relationships r on r.subject_id = s.name_id and r.predicate = 'CO_OCCURS_WITH'
-        join names o on o.name_id = r.object_id
     )
-    select p.a, p.b, count(distinct (v.document_id, v.start_offset, v.end_offset)), count(distinct v.document_id)
-    from pairs p
-    join related r on r.a = p.a and r.b = p.b
-    join relationship_evidence v on v.relationship_id = r.id
-    where not p_told or exists (select from documents d where d.id = v.document_id and was_told(d))
-    group by 1, 2
+    -- Relations are asked for one by one, by their ids: no plan that rests on what was counted of the tables can go wrong.
+    select p.a, p.b, w.weight, w.documents
+    from pairs p cross join lateral (
+        select count(distinct (v.document_id, v.start_offset, v.end_offset)) as weight, count(distinct v.document_id) as documents
+        from names_of(p.a) a (id) cross join names_of(p.b) b (id)
+        cross join unnest(array[derived_id('relationship', a.id::text, 'CO_OCCURS_WITH', b.id::text),
+                                derived_id('relationship', b.id::text, 'CO_OCCURS_WITH', a.id::text)]) r (id)
+        join relationship_evidence v on v.relationship_id = r.id
+        where not p_told or exists (select from documents d where d.id = v.document_id and was_told(d))) w
+    where w.weight > 0
 $$;
