@@ -5,22 +5,27 @@ Celery's own soft shutdown always waits for its whole time; here a worker ends a
 
 import logging
 import threading
+import time
+from contextlib import closing, suppress
 
 import psutil
 from celery.signals import worker_shutting_down
 
-from pipeline.wiring import services
+from pipeline.endpoints import located
+from pipeline.errors import ServiceUnavailable
+from pipeline.settings import Settings, load_settings
+from pipeline.wiring import Services
 
 log = logging.getLogger("pipeline.tasks")
 
 INTERRUPT_SECONDS = 3.0  # for a pool process to hand its document back itself
 
-_at_once = threading.Event()
 _asked = threading.Event()
+_at_once = threading.Event()
 
 
-def end_in_time(sender: str, **_: object) -> None:
-    """Begin to count with the first signal; the second means at once."""
+def begin(sender: str, **_: object) -> None:
+    """A signal came to the worker's main process: the first begins to count, the second means at once."""
     if _asked.is_set():
         _at_once.set()
         return
@@ -28,17 +33,39 @@ def end_in_time(sender: str, **_: object) -> None:
     threading.Thread(target=_hand_back, args=(sender,), name="shutdown", daemon=True).start()
 
 
-def _hand_back(worker: str) -> None:
-    """Interrupt what still runs when the time is over, so that another worker can go on with it."""
-    use = services()
-    _at_once.wait(use.settings.celery_worker_soft_shutdown_timeout.total_seconds())
+def _hand_back(node: str) -> None:
+    settings = located(load_settings())
+    _at_once.wait(settings.celery_worker_soft_shutdown_timeout.total_seconds())
+    log.warning("the time is over: what still runs is handed back")
     pool = psutil.Process().children()
     for process in pool:
-        process.terminate()
-    for process in psutil.wait_procs(pool, INTERRUPT_SECONDS)[1]:
-        process.kill()
-    psutil.wait_procs(pool, INTERRUPT_SECONDS)
-    log.warning("stopped in the middle of %s documents: handed back", use.documents.release_all(worker))
+        with suppress(psutil.NoSuchProcess):
+            process.terminate()  # each gives back what it holds
+    until = time.monotonic() + INTERRUPT_SECONDS
+    while (left := [process for process in pool if _runs(process)]) and time.monotonic() < until:
+        time.sleep(0.05)
+    if left:
+        _give_back(settings, node)
+    for process in left:
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
 
 
-worker_shutting_down.connect(end_in_time)
+def _give_back(settings: Settings, node: str) -> None:
+    """Give back what is held by processes that do not listen; from then on they cannot commit it."""
+    # Not the process's own services: those belong to its main thread.
+    with closing(Services(settings)) as use:
+        try:
+            use.documents.release_all(node)
+        except ServiceUnavailable as away:
+            log.warning("what was stopped could not be handed back, and waits until its leases run out: %s", away)
+
+
+def _runs(process: psutil.Process) -> bool:
+    # Not waited for here: Celery must learn how its processes ended.
+    with suppress(psutil.NoSuchProcess):
+        return bool(process.status() != psutil.STATUS_ZOMBIE)
+    return False
+
+
+worker_shutting_down.connect(begin)

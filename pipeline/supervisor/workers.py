@@ -16,6 +16,7 @@ MARKER = "NLP_PIPELINE_WORKER_OF"
 HEALTHY_SECONDS = 20.0
 LONGEST_PAUSE = 30.0
 DEATHS_IN_A_ROW = 6
+HAND_BACK_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +83,14 @@ class Workers:
         return exits
 
     def stop(self, patience: float) -> None:
-        """End all: SIGTERM, so that running tasks can finish, then SIGKILL for what is left. Those of another owner stay."""
+        """End all: SIGTERM, so that running tasks finish; when the patience is over, once more, so that they are handed back.
+
+        What is left then is killed. Workers of another owner stay.
+        """
         if not self._workers:
             return
         running = [worker.process for worker in self._workers.values() if worker.process]
-        end(running, ((signal.SIGTERM, patience), (signal.SIGKILL, 5)))
+        end(running, ((signal.SIGTERM, patience), (signal.SIGTERM, HAND_BACK_SECONDS), (signal.SIGKILL, 5)))
         self._workers = {}
         end_leftovers(self._home)
         self._held.close()
