@@ -331,8 +331,11 @@ class DocumentStore(Protocol):
     def release(self, lease: Lease) -> None:
         """Give the lease back unused: the work was stopped. The document is sent on at once."""
 
-    def release_all(self, worker: str) -> int:
-        """The same for every lease that the worker holds; returns how many those were."""
+    def release_all(self, node: str) -> int:
+        """The same for every lease that a process of this worker (``node/process``) holds; returns how many those were."""
+
+    def report_crash(self, document_id: DocumentId, part: int, worker: str) -> None:
+        """The process ``worker`` died: the lease that it holds ends; a document that killed three in a row is set aside."""
 
     def fail(
         self,

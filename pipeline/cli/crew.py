@@ -12,6 +12,7 @@ from pipeline.stores.migrations import migrate
 from pipeline.wiring import Services
 
 LOOK_AT_SERVERS = 5.0
+FAILED_STARTS = 6
 
 
 class Crew:
@@ -28,13 +29,14 @@ class Crew:
         with closing(Services(self._settings)) as use:
             use.graph.prepare()
         self._looked = time.monotonic()
+        self._failed_starts = 0
         self.ours = self._take()
 
     def tend(self) -> list[str]:
         """Restart what has ended; call it about every second. Returns what is to be told.
 
         Raises:
-            ServiceUnavailable: a worker ends again and again, or a server does not come back.
+            ServiceUnavailable: a worker ends by itself again and again, or a server does not come back.
         """
         supervisor = self._servers.supervisor
         if not self.ours:
@@ -44,9 +46,20 @@ class Crew:
             for one in supervisor.watch_workers()
         ]
         if time.monotonic() - self._looked > LOOK_AT_SERVERS:
-            told += [f"The server {name} had ended; it was started again." for name in supervisor.watch_servers()]
+            told += self._tend_servers()
             self._looked = time.monotonic()
         return told
+
+    def _tend_servers(self) -> list[str]:
+        try:
+            started = self._servers.supervisor.watch_servers()
+        except ServiceUnavailable as fault:
+            self._failed_starts += 1
+            if fault.code == "moved" or self._failed_starts >= FAILED_STARTS:
+                raise
+            return [f"{fault} It is tried again."]
+        self._failed_starts = 0
+        return [f"The server {name} had ended; it was started again." for name in started]
 
     def _take(self) -> bool:
         environment = child_environment(self._servers.endpoints) | {"NLP_PIPELINE_HOME": str(self._settings.home)}

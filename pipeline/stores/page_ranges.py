@@ -17,7 +17,7 @@ class PageRanges:
     Args:
         database: where the statements run.
         lease: how long a lease lasts without being renewed.
-        most_crashes: after so many leases of one range that ended without a word the range has failed.
+        most_crashes: after so many deaths of a process over one range it has failed.
     """
 
     def __init__(self, database: Database, lease: timedelta, most_crashes: int) -> None:

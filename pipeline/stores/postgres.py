@@ -62,7 +62,7 @@ class PostgresStore(PageRanges, Control):
     Args:
         database: where the statements run.
         lease: how long a lease lasts without being renewed.
-        most_crashes: after so many leases of one step that ended without a word the document is set aside.
+        most_crashes: after so many deaths of a process over one step the document is set aside.
     """
 
     def __init__(self, database: Database, lease: timedelta = timedelta(seconds=20), most_crashes: int = 3) -> None:
@@ -109,9 +109,17 @@ class PostgresStore(PageRanges, Control):
         """See ``ports.DocumentStore``."""
         self._db.run("release_part" if lease.part else "release", **held(lease))
 
-    def release_all(self, worker: str) -> int:
+    def release_all(self, node: str) -> int:
         """See ``ports.DocumentStore``."""
-        return int(self._db.value("release_all", worker=worker))
+        return int(self._db.value("release_all", worker=node))
+
+    def report_crash(self, document_id: DocumentId, part: int, worker: str) -> None:
+        """See ``ports.DocumentStore``."""
+        values = {"document": document_id, "worker": worker, "most_crashes": self._most_crashes}
+        if part:
+            self._db.rows("report_part_crash", **values, part=part)
+        else:
+            self._db.rows("report_crash", **values)
 
     def fail(
         self,

@@ -2,6 +2,7 @@
 
 import errno
 import logging
+import os
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
@@ -35,6 +36,7 @@ OUTAGE_WAIT = timedelta(seconds=15)  # the longest: with it a document moves aga
 NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
 WRITE_GRAPH = {Step.CREATE_DOCUMENT_NODE, Step.BUILD_RELATIONSHIPS}  # never broken off: a write is whole, and soon over
 QUICK = 5.0  # seconds; a document that took longer lets others take their turn between two steps
+OPTIONS = {"bind": True, "max_retries": None, "ignore_result": True, "Request": "pipeline.tasks.watched:WatchedRequest"}
 
 MadeBy = Callable[[Services], Iterable[Engine]]
 Body = Callable[[Lease], Signature | None]  # returns what is to be done in the step's place
@@ -62,7 +64,7 @@ def stage_task(step: Step, made_by: MadeBy, name: str = "") -> Callable[[Body], 
             _go_on_here(self, DocumentId(document_id), began)
 
         _performers[name or step.value] = perform
-        return app.task(task, name=name or step.value, bind=True, max_retries=None, ignore_result=True)
+        return app.task(task, name=name or step.value, **OPTIONS)
 
     return decorate
 
@@ -76,7 +78,7 @@ def part_task(name: str, made_by: MadeBy) -> Callable[[Body], Task]:
             with suppress(Ignore):
                 _perform(self, Step.PROCESS_OCR, made_by, body, DocumentId(document_id), part)
 
-        return app.task(task, name=name, bind=True, max_retries=None, ignore_result=True)
+        return app.task(task, name=name, **OPTIONS)
 
     return decorate
 
@@ -99,7 +101,7 @@ def _perform(task: Task, step: Step, made_by: MadeBy, body: Body, document_id: D
     use = services()
     engine, fault = _described(use, made_by)
     try:
-        worker = task.request.hostname or ""
+        worker = worker_name(task.request.hostname or "", os.getpid())
         if part:
             verdict, lease = use.documents.begin_part(document_id, part, worker)
         else:
@@ -120,6 +122,11 @@ def _perform(task: Task, step: Step, made_by: MadeBy, body: Body, document_id: D
         _settle(use, lease, fault)
     if instead is not None:
         raise task.replace(instead)
+
+
+def worker_name(node: str, process: int) -> str:
+    """How a lease names its holder."""
+    return f"{node}/{process}"
 
 
 def _described(use: Services, made_by: MadeBy) -> tuple[str, Exception | None]:

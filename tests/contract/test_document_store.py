@@ -248,18 +248,46 @@ def test_a_bad_document_ends_at_once_and_a_passing_fault_is_tried_again(
     assert [s.outcome for s in store.submit("matter", known)] == ["known", "retried"]
 
 
-def test_an_expired_lease_is_repaired_and_three_deaths_end_the_document(
+def test_an_expired_lease_is_repaired_and_does_not_count_as_much_as_a_death(
     database_url: str, db: psycopg.Connection[tuple[object, ...]]
 ) -> None:
     store = PostgresStore(Database(database_url), lease=timedelta(seconds=-1))
     document = claimed(store)
-    for _ in range(3):
+    for _ in range(6):
         assert store.begin(document, Step.PROCESS_OCR, "e", "w")[0] is Verdict.RUN
         db.execute("update documents set updated_at = now() - interval '1 minute'")
         assert [due.document_id for due in store.repair(timedelta(seconds=20), 10)] == [document]
         assert store.repair(timedelta(seconds=20), 10) == []
     assert store.begin(document, Step.PROCESS_OCR, "e", "w")[0] is Verdict.GONE
     assert db.execute("select status::text, error_code from documents").fetchall() == [("error", "worker_killed")]
+
+
+def test_three_deaths_in_a_row_set_a_document_aside(
+    db: psycopg.Connection[tuple[object, ...]], store: PostgresStore
+) -> None:
+    document = claimed(store)
+    for process in range(3):
+        assert store.begin(document, Step.PROCESS_OCR, "e", f"w/{process}")[0] is Verdict.RUN
+        store.report_crash(document, 0, "w/another")
+        assert store.begin(document, Step.PROCESS_OCR, "e", "w/another")[0] is Verdict.TAKEN
+        store.report_crash(document, 0, f"w/{process}")
+        store.report_crash(document, 0, f"w/{process}")
+        assert len(store.repair(timedelta(hours=1), 10)) == (process < 2)
+    ((status, code, message),) = db.execute("select status::text, error_code, error_message from documents").fetchall()
+    assert (status, code) == ("error", "worker_killed")
+    assert str(message).startswith("The worker died 3 times while working on this document (process_ocr)")
+
+
+def test_deaths_do_not_count_once_the_step_is_done(store: PostgresStore) -> None:
+    document = claimed(store)
+    for _ in range(2):
+        begin(store, document, Step.PROCESS_OCR)
+        store.report_crash(document, 0, "worker")
+    read(store, document)
+    for _ in range(2):
+        begin(store, document, Step.CREATE_DOCUMENT_NODE)
+        store.report_crash(document, 0, "worker")
+    begin(store, document, Step.CREATE_DOCUMENT_NODE)
 
 
 def test_a_lease_that_is_renewed_is_left_alone(db: psycopg.Connection[tuple[object, ...]], store: PostgresStore) -> None:

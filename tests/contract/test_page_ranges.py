@@ -210,8 +210,13 @@ def test_a_passing_fault_is_tried_again(db: Db, store: PostgresStore) -> None:
 def test_a_range_that_kills_its_worker_fails_after_three_times(database_url: str, db: Db, store: PostgresStore) -> None:
     document = split(store)
     deaf = PostgresStore(Database(database_url), lease=timedelta(seconds=-1))
-    for _ in range(3):
-        begin_part(deaf, document, 2)
+    for _ in range(2):
+        begin_part(store, document, 2)
+        store.report_crash(document, 2, "another")
+        store.report_crash(document, 2, "worker")
+    begin_part(deaf, document, 2)
+    begin_part(store, document, 2)
+    store.report_crash(document, 2, "worker")
     assert deaf.begin_part(document, 2, "worker")[0] is Verdict.DONE
     save(store, begin_part(store, document, 1))
     save(store, begin_part(store, document, 3))

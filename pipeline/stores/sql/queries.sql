@@ -24,6 +24,12 @@ select renew_lease(%(document)s, %(token)s, %(lease)s);
 -- name: release
 select release_lease(%(document)s, %(token)s);
 
+-- name: report_crash
+select report_crash(%(document)s, %(worker)s, %(most_crashes)s);
+
+-- name: report_part_crash
+select report_part_crash(%(document)s, %(part)s, %(worker)s, %(most_crashes)s);
+
 -- name: release_all
 select release_leases(%(worker)s);
 

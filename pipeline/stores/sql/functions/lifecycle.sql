@@ -85,7 +85,7 @@ begin
 end $$;
 
 create or replace function restart_document(p_document uuid, p_step pipeline_step) returns void language sql as $$
-    update documents set status = 'pending', step = p_step, lease_until = null, crashes = 0, retries = 0, waits = 0,
+    update documents set status = 'pending', step = p_step, lease_until = null, crashes = 0, vanished = 0, retries = 0, waits = 0,
         not_before = null, waiting_for = null, error_code = null, error_message = null, finished_at = null, updated_at = now()
     where id = p_document;
 $$;
@@ -140,7 +140,8 @@ create or replace function advance(p_document uuid, p_step pipeline_step) return
         page_count = case p_step when 'process_ocr' then (select count(*) from pages where document_id = p_document) else page_count end,
         chunk_count = case p_step when 'process_chunking' then (select count(*) from chunks where document_id = p_document) else chunk_count end,
         mention_count = case p_step when 'extract_entities' then (select count(*) from mentions where document_id = p_document) else mention_count end,
-        lease_until = null, crashes = 0, retries = 0, waits = 0, not_before = null, waiting_for = null, updated_at = now()
+        lease_until = null, crashes = 0, vanished = 0, retries = 0, waits = 0, not_before = null, waiting_for = null,
+        updated_at = now()
     where id = p_document;
 $$;
 
@@ -173,14 +174,11 @@ begin
     end if;
     -- A lease that was last renewed before the database itself started is no sign of a crash.
     if d.lease_until - p_lease > pg_postmaster_start_time() then
-        d.crashes := d.crashes + 1;
+        d.vanished := d.vanished + 1;
         insert into document_processing_history (document_id, step, outcome, worker, token, started_at)
         values (d.id, p_step, 'crashed', d.worker, d.token, d.lease_started);
-        if d.crashes >= p_most_crashes then
-            update documents set crashes = d.crashes where id = d.id;
-            perform end_with_error(d.id, 'worker_killed', format(
-                'The worker died %s times while working on this document (%s); it was set aside so that others can go on.',
-                d.crashes, p_step));
+        if given_up(d.crashes, d.vanished, p_most_crashes) then
+            perform set_aside(d, d.crashes + d.vanished);
             return query select 'gone', 0::bigint;
             return;
         end if;
@@ -205,7 +203,7 @@ begin
         status = case when v_split then d.status else running_status(p_step) end, token = d.token, lease_until = now() + p_lease,
         lease_started = case when v_split then d.lease_started else now() end,
         lease_fingerprint = case when v_split then d.lease_fingerprint else v_fingerprint end,
-        lease_engine = case when v_split then d.lease_engine else p_engine end, worker = p_worker, crashes = d.crashes,
+        lease_engine = case when v_split then d.lease_engine else p_engine end, worker = p_worker, vanished = d.vanished,
         not_before = null, waiting_for = null, updated_at = now()
     where id = p_document;
     return query select 'run', d.token;
@@ -226,7 +224,7 @@ begin
     update document_processing_history set outcome = 'retry', error_code = 'silent',
         error_message = 'The worker was silent for longer than LEASE_DURATION.'
     where document_id = p_document and token = p_token and outcome = 'crashed' returning step into v_step;
-    update documents set crashes = crashes - 1 where id = p_document and step = v_step and crashes > 0;
+    update documents set vanished = vanished - 1 where id = p_document and step = v_step and vanished > 0;
     return false;
 end $$;
 
@@ -304,11 +302,11 @@ $$;
 create or replace function release_leases(p_worker text) returns bigint language sql as $$
     with released as (
         update documents set lease_until = null, not_before = '-infinity', updated_at = now()
-        where worker = p_worker and lease_until is not null and status in ('extracting', 'processing_chunks', 'processing')
+        where starts_with(worker, p_worker || '/') and lease_until is not null and status in ('extracting', 'processing_chunks', 'processing')
         returning 1
     ), parts as (
         update document_parts set status = 'waiting', lease_until = null, not_before = '-infinity', updated_at = now()
-        where worker = p_worker and status = 'running'
+        where starts_with(worker, p_worker || '/') and status = 'running'
         returning 1
     ), held as (select * from released union all select * from parts)
     select count(*) from held, tell_due();

@@ -18,7 +18,7 @@ begin
     perform add_children(d, p_children);
     update documents set
         status = 'processing_chunks', media_type = p_media_type, metadata = p_metadata, lease_until = null, crashes = 0,
-        retries = 0, not_before = null, waiting_for = null, updated_at = now()
+        vanished = 0, retries = 0, not_before = null, waiting_for = null, updated_at = now()
     where id = p_document;
 end $$;
 
@@ -78,11 +78,10 @@ begin
         return;
     end if;
     if p.lease_until - p_lease > pg_postmaster_start_time() then
-        p.crashes := p.crashes + 1;
+        p.vanished := p.vanished + 1;
         perform note_part(p, 'crashed', null, null);
-        if p.crashes >= p_most_crashes then
-            update document_parts set crashes = p.crashes where document_id = p_document and number = p_number;
-            perform end_part(p, 'worker_killed', format('The worker died %s times while reading them.', p.crashes));
+        if given_up(p.crashes, p.vanished, p_most_crashes) then
+            perform end_part(p, 'worker_killed', format('The worker died %s times while reading them.', p.crashes + p.vanished));
             return query select 'done', 0::bigint;
             return;
         end if;
@@ -90,7 +89,7 @@ begin
     p.token := greatest(p.token + 1, (extract(epoch from clock_timestamp()) * 1000000)::bigint);
     update document_parts set
         status = 'running', token = p.token, lease_until = now() + p_lease, lease_started = now(), worker = p_worker,
-        crashes = p.crashes, not_before = null, updated_at = now()
+        vanished = p.vanished, not_before = null, updated_at = now()
     where document_id = p_document and number = p_number;
     return query select 'run', p.token;
 end $$;
