@@ -70,23 +70,26 @@ class GraphKeeper:
     def _look(
         self, project: Project, parts: Sequence[Part], span: Span, *, mend: bool
     ) -> tuple[list[Difference], list[Difference]]:
-        if not any(
-            compare(part, self._content.rows(part, project, span), self._graph.rows(part, project.name, span))
-            for part in parts
-        ):
+        seen = ((part, self._content.rows(part, project, span)) for part in parts)
+        if not any(self._compared(part, project, span, expected) for part, expected in seen):
             return [], []
         drift: list[Difference] = []
         on_the_way: list[Difference] = []
         with self._content.alone(project) as moment:
             for part in parts:
                 expected = moment.rows(part, span)
-                found = compare(part, expected, self._graph.rows(part, project.name, span))
+                found = self._compared(part, project, span, expected)
                 moving = _moving(moment, part, found)
                 drift += [each for each in found if not each.ids & moving]
                 on_the_way += [each for each in found if each.ids & moving]
                 if mend:
                     self._mend(part, expected, found, moving)
         return drift, on_the_way
+
+    def _compared(self, part: Part, project: Project, span: Span, expected: Rows) -> list[Difference]:
+        graph = self._graph
+        held = graph.nodes(part, project.name, span) if part in NODES else graph.relations(part, expected.keys())
+        return compare(part, expected, held)
 
     def _mend(self, part: Part, expected: Rows, found: Sequence[Difference], moving: Collection[str]) -> None:
         # A node that the database does not know yet, or no longer, is left to the work that is under way.

@@ -142,8 +142,11 @@ class GraphRows(Protocol):
     def sizes(self, project: str) -> dict[str, int]:
         """Nodes by label."""
 
-    def rows(self, part: Part, project: str, span: Span) -> Rows:
-        """What the graph holds of a part where the owner is in ``span``."""
+    def nodes(self, part: Part, project: str, span: Span) -> Rows:
+        """The project's nodes of a label whose ids are in ``span``."""
+
+    def relations(self, part: Part, owners: Collection[str]) -> Rows:
+        """The relationships of a type that belong to these nodes."""
 
     def nameless(self, project: str) -> dict[str, int]:
         """How many nodes have no id, by label."""

@@ -37,13 +37,13 @@ class Neo4jRows:
         """See ``graph_rows.GraphRows``."""
         return {record["label"]: record["number"] for record in self._server.read(CYPHER["sizes"], project=project)}
 
-    def rows(self, part: Part, project: str, span: Span) -> Rows:
+    def nodes(self, part: Part, project: str, span: Span) -> Rows:
         """See ``graph_rows.GraphRows``."""
-        records = self._server.read(CYPHER[f"read_{part}"], project=project, low=span.low, high=span.high)
-        found: Rows = {}
-        for owner, *values in records[0][0] if records else []:
-            found.setdefault(owner, []).append(_values(part, values))
-        return found
+        return self._rows(part, project=project, low=span.low, high=span.high)
+
+    def relations(self, part: Part, owners: Collection[str]) -> Rows:
+        """See ``graph_rows.GraphRows``."""
+        return self._rows(part, ids=list(owners))
 
     def nameless(self, project: str) -> dict[str, int]:
         """See ``graph_rows.GraphRows``."""
@@ -71,7 +71,7 @@ class Neo4jRows:
         sizes = self.sizes(project)
         for part in (Part.CHUNK, Part.DOCUMENT, Part.ENTITY):
             for span in spans(sizes.get(part, 0)):
-                self._run(f"wipe_{part}", project=project, low=span.low, high=span.high)
+                self.remove(part, self.nodes(part, project, span))
         self.clear_nameless(project)
 
     def clear_nameless(self, project: str) -> None:
@@ -81,6 +81,13 @@ class Neo4jRows:
     def close(self) -> None:
         """See ``graph_rows.GraphRows``."""
         self._server.close()
+
+    def _rows(self, part: Part, **values: object) -> Rows:
+        records = self._server.read(CYPHER[f"read_{part}"], **values)
+        found: Rows = {}
+        for owner, *row in records[0][0] if records else []:
+            found.setdefault(owner, []).append(_values(part, row))
+        return found
 
     def _run(self, name: str, **values: object) -> None:
         self._server.write(lambda tx: tx.run(CYPHER[name], values).consume())

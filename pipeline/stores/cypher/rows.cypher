@@ -1,5 +1,5 @@
-// The graph in rows, as ``graph_rows.COLUMNS`` names them. A span of ids first and the project after a WITH: so both servers use
-// the index on the id.
+// The graph in rows, as ``graph_rows.COLUMNS`` names them. On ArcadeDB the index on the id is used for a span where the project comes
+// after a WITH, and where no relationship is asked for in the same statement: so those are asked for by the ids of their owners.
 
 // name: projects
 MATCH (n:Document) RETURN DISTINCT coalesce(n.project, '') AS name
@@ -24,20 +24,16 @@ MATCH (n:Entity) WHERE n.id >= $low AND n.id < $high WITH n WHERE coalesce(n.pro
 RETURN collect([n.id, n.project, n.name, n.type, n.mentions, n.documents, labels(n)]) AS found
 
 // name: read_HAS_CHUNK
-MATCH (n:Chunk) WHERE n.id >= $low AND n.id < $high WITH n WHERE coalesce(n.project, '') = $project
-MATCH (n)<-[:HAS_CHUNK]-(o) RETURN collect([n.id, o.id]) AS found
+UNWIND $ids AS id MATCH (n:Chunk {id: id})<-[:HAS_CHUNK]-(o) RETURN collect([n.id, o.id]) AS found
 
 // name: read_NEXT
-MATCH (n:Chunk) WHERE n.id >= $low AND n.id < $high WITH n WHERE coalesce(n.project, '') = $project
-MATCH (n)-[:NEXT]->(o) RETURN collect([n.id, o.id]) AS found
+UNWIND $ids AS id MATCH (n:Chunk {id: id})-[:NEXT]->(o) RETURN collect([n.id, o.id]) AS found
 
 // name: read_MENTIONS
-MATCH (n:Chunk) WHERE n.id >= $low AND n.id < $high WITH n WHERE coalesce(n.project, '') = $project
-MATCH (n)-[r:MENTIONS]->(o) RETURN collect([n.id, o.id, r.count, r.confidence]) AS found
+UNWIND $ids AS id MATCH (n:Chunk {id: id})-[r:MENTIONS]->(o) RETURN collect([n.id, o.id, r.count, r.confidence]) AS found
 
 // name: read_CO_OCCURS_WITH
-MATCH (n:Entity) WHERE n.id >= $low AND n.id < $high WITH n WHERE coalesce(n.project, '') = $project
-MATCH (n)-[r:CO_OCCURS_WITH]->(o) RETURN collect([n.id, o.id, r.weight, r.documents]) AS found
+UNWIND $ids AS id MATCH (n:Entity {id: id})-[r:CO_OCCURS_WITH]->(o) RETURN collect([n.id, o.id, r.weight, r.documents]) AS found
 
 // name: write_Document
 UNWIND $rows AS row MERGE (n:Document {id: row.id}) SET n += row
@@ -92,15 +88,6 @@ CREATE (n)-[:MENTIONS {count: row[2], confidence: row[3]}]->(o)
 // name: write_CO_OCCURS_WITH
 UNWIND $rows AS row MATCH (n:Entity {id: row[0]}) MATCH (o:Entity {id: row[1]})
 CREATE (n)-[:CO_OCCURS_WITH {weight: row[2], documents: row[3]}]->(o)
-
-// name: wipe_Document
-MATCH (n:Document) WHERE n.id >= $low AND n.id < $high WITH n WHERE coalesce(n.project, '') = $project DETACH DELETE n
-
-// name: wipe_Chunk
-MATCH (n:Chunk) WHERE n.id >= $low AND n.id < $high WITH n WHERE coalesce(n.project, '') = $project DETACH DELETE n
-
-// name: wipe_Entity
-MATCH (n:Entity) WHERE n.id >= $low AND n.id < $high WITH n WHERE coalesce(n.project, '') = $project DETACH DELETE n
 
 // Nodes that lost their id are reached by no span.
 // name: count_nameless
