@@ -145,6 +145,16 @@ def processes(home: Path) -> Iterator[tuple[str, psutil.Process]]:
             continue
 
 
+def step_seconds(database: str) -> dict[str, float]:
+    """Seconds that each step took."""
+    query = (
+        "select step::text, round(extract(epoch from finished_at - started_at), 1)::float from document_processing_history"
+        " where outcome = 'done' order by id"
+    )
+    with psycopg.connect(database) as db:
+        return dict(db.execute(query).fetchall())
+
+
 def wait(database: str) -> tuple[object, ...]:
     """Until the document has ended: its status, error, and what it holds."""
     query = (
@@ -177,6 +187,7 @@ def main() -> None:
             run(home, "submit", str(path))
             status, code, *numbers = wait(database)
             seconds = time.monotonic() - began
+            steps = step_seconds(database)
             time.sleep(3)
     finally:
         down = os.environ | {"NLP_PIPELINE_HOME": str(home)}
@@ -185,6 +196,8 @@ def main() -> None:
     by_kind = {kind: max((m, step) for (k, step), m in watch.largest.items() if k == kind) for kind, _ in watch.largest}
     for kind, ((rss, pss), step) in sorted(by_kind.items(), key=lambda item: item[1], reverse=True):
         print(f"{kind:16} {rss:6.0f} MB RSS {pss:6.0f} MB PSS, in {step}")
+    for step, taken in steps.items():
+        print(f"{step:22} {taken:7.1f} s")
     names = ("pages", "chunks", "mentions", "entities", "characters")
     largest = max(rss for rss, _ in watch.largest.values())
     result = {"status": status, "code": code, "file_megabytes": round(size, 1), **dict(zip(names, numbers, strict=True))}

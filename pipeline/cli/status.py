@@ -13,7 +13,7 @@ from rich.text import Text
 from pipeline.cli.output import COLOURS, console, count, duration, plain, table
 from pipeline.cli.session import project_option, reading
 from pipeline.status import FINAL, Status
-from pipeline.stores.reports import Failure, Reports, StateCount, Totals, Waiting
+from pipeline.stores.reports import Failure, PartlyRead, Reports, StateCount, Totals, Waiting
 
 PAUSE = 1.0
 FAILURES_SHOWN = 20
@@ -25,6 +25,7 @@ class Picture(NamedTuple):
     project: str
     states: list[StateCount]
     totals: Totals
+    partly_read: list[PartlyRead]
     waiting: list[Waiting]
     failures: list[Failure]
 
@@ -55,13 +56,21 @@ def status(project: str | None, watch: bool, failed: bool, as_json: bool) -> Non
 
 def look(reports: Reports, failures: int | None = FAILURES_SHOWN) -> Picture:
     """Read the picture from the database; of the failures the first few, or all."""
-    return Picture(reports.project, reports.states(), reports.totals(), reports.waiting(), reports.failures(failures))
+    return Picture(
+        reports.project,
+        reports.states(),
+        reports.totals(),
+        reports.partly_read(),
+        reports.waiting(),
+        reports.failures(failures),
+    )
 
 
 def drawn(picture: Picture) -> RenderableType:
     """The picture as it is printed."""
     parts: list[RenderableType] = [Text(f"Project {plain(picture.project)}", style="bold"), _states(picture.states), Text()]
     parts.append(Text(totals_line(picture.totals)))
+    parts += [Text(f"{plain(d.source_path)}: {d.read} of {d.ranges} page ranges read") for d in picture.partly_read]
     for wait in picture.waiting:
         after = f"; next try in {duration(wait.seconds)}" if wait.seconds else ""
         parts.append(
@@ -103,6 +112,7 @@ def as_data(picture: Picture) -> dict[str, Any]:
         "project": picture.project,
         "states": [s._asdict() for s in picture.states],
         "totals": picture.totals._asdict(),
+        "partly_read": [d._asdict() for d in picture.partly_read],
         "waiting": [w._asdict() for w in picture.waiting],
         "failures": [f._asdict() for f in picture.failures],
     }

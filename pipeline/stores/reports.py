@@ -52,6 +52,14 @@ class Waiting(NamedTuple):
     seconds: float
 
 
+class PartlyRead(NamedTuple):
+    """A large document of whose page ranges so many have been read, or have failed."""
+
+    source_path: str
+    read: int
+    ranges: int
+
+
 class Failure(NamedTuple):
     """A document that did not complete, and why."""
 
@@ -171,6 +179,10 @@ class Reports:
     def totals(self) -> Totals:
         """What the project holds."""
         return Totals(*self._rows("totals")[0])
+
+    def partly_read(self) -> list[PartlyRead]:
+        """Large documents that are being read, by path; 20 at most."""
+        return [PartlyRead(*row) for row in self._rows("page_ranges")]
 
     def waiting(self) -> list[Waiting]:
         """What documents wait for."""

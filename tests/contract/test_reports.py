@@ -1,14 +1,17 @@
 """What is read of a project, on the real database."""
 
+import io
 import json
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from rich.console import Console
 
+from pipeline.cli.status import drawn, look
 from pipeline.errors import Misconfigured
-from pipeline.model import DocumentId, EntityType, GraphEntity
+from pipeline.model import DocumentId, DocumentInfo, EntityType, GraphEntity, Submission
 from pipeline.stages.names import normalize
 from pipeline.status import Status, Step
 from pipeline.stores.database import Database
@@ -54,6 +57,21 @@ def test_states_and_totals_are_those_of_the_project_alone(reports: Reports) -> N
         StateCount(Status.ERROR, Step.PROCESS_OCR, 1),
     ]
     assert reports.totals() == (5, 5, 5, 7, 3, 2)
+
+
+def test_large_documents_that_are_being_read(reports: Reports, database: Database) -> None:
+    store = PostgresStore(database)
+    document = store.submit(PROJECT, [Submission("long.pdf", "long.pdf", "k", 10, "long")])[0].document_id
+    store.claim(10, 10)
+    _, lease = store.begin(document, Step.PROCESS_OCR, "e", "w")
+    store.split(lease, DocumentInfo("application/pdf"), [range(1, 3), range(3, 5)], [])
+    assert reports.partly_read() == [("long.pdf", 0, 2)]
+    _, lease = store.begin_part(document, 2, "w")
+    store.fail(lease, "damaged", "It is damaged.", None, 0)
+    assert reports.partly_read() == [("long.pdf", 1, 2)]
+    out = io.StringIO()
+    Console(file=out, width=100).print(drawn(look(reports)))
+    assert "long.pdf: 1 of 2 page ranges read" in out.getvalue()
 
 
 def test_an_unknown_project_is_empty(reports: Reports, database: Database) -> None:

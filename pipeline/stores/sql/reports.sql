@@ -24,6 +24,13 @@ from documents
 where project_id = %(project)s and waiting_for is not null and status in ('queued', 'extracting', 'processing_chunks', 'processing')
 group by step, waiting_for order by count(*) desc, step;
 
+-- Of the large documents that are being read; the first ones are enough.
+-- name: page_ranges
+select d.source_path, count(*) filter (where p.status in ('done', 'failed')), count(*)
+from documents d join document_parts p on p.document_id = d.id
+where d.project_id = %(project)s and d.status = 'processing_chunks'
+group by d.id order by d.source_path collate "C" limit 20;
+
 -- name: failures
 select source_path, status::text, step::text, coalesce(error_code, ''), coalesce(error_message, '')
 from documents where project_id = %(project)s and status in ('error', 'partial_error', 'cancelled') order by source_path collate "C"
