@@ -12,8 +12,6 @@ from tests.reader_files import lines, mail, pdf
 from tests.servers import fresh_database, on_broker
 
 SAVES = ("save_pages", "save_node", "save_chunks", "save_mentions", "save_resolution", "finish_graph")
-COMMITS = SAVES
-GRAPH = ("write_node", "write_document", "write_figures")
 BROKER = 14
 RANGES = 4
 FILES = {
@@ -26,7 +24,7 @@ FILES = {
 QUICK = {"steps in one worker": "1000", "a message for each step": "0"}
 
 
-@pytest.fixture(scope="module", params=[*QUICK.values()], ids=[*QUICK])
+@pytest.fixture(scope="module")
 def rig(
     request: pytest.FixtureRequest,
     endpoints: Endpoints,
@@ -36,7 +34,7 @@ def rig(
 ) -> Iterator[Rig]:
     with fresh_database(endpoints, migrated_template) as url:
         rig = Rig(endpoints, url, on_broker(endpoints, BROKER), graph_driver, tmp_path_factory.mktemp("rig"))
-        rig.environment["FAULT_QUICK"] = request.param
+        rig.environment["FAULT_QUICK"] = QUICK[request.param]
         with rig.running(",".join(w.name for w in WORKER_TYPES)):
             yield rig
 
@@ -47,6 +45,11 @@ def expected(rig: Rig) -> Lines:
     return rig.play(FILES)
 
 
+ONE_WORKER = pytest.mark.parametrize("rig", [*QUICK][:1], indirect=True, scope="module")
+BOTH = pytest.mark.parametrize("rig", [*QUICK], indirect=True, scope="module")
+
+
+@BOTH
 def test_the_documents_are_worth_the_test(expected: Lines) -> None:
     assert len(expected["documents"]) == len(FILES) + 2
     assert sum('"completed"' in line for line in expected["documents"]) == len(FILES) + 1
@@ -54,6 +57,7 @@ def test_the_documents_are_worth_the_test(expected: Lines) -> None:
     assert any("CO_OCCURS_WITH" in line for line in expected["edges"])
 
 
+@BOTH
 @pytest.mark.parametrize("point", SAVES)
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_a_process_that_dies_at_a_commit(rig: Rig, expected: Lines, when: str, point: str) -> None:
@@ -61,6 +65,7 @@ def test_a_process_that_dies_at_a_commit(rig: Rig, expected: Lines, when: str, p
     assert different(rig.play(FILES, f"{when} {point} kill"), expected) == {}
 
 
+@ONE_WORKER
 @pytest.mark.parametrize(
     "fault",
     [
@@ -88,23 +93,27 @@ def test_page_ranges(rig: Rig, expected: Lines, fault: str) -> None:
     assert different(rig.play(FILES, fault), expected) == {}
 
 
+@BOTH
 @pytest.mark.parametrize("point", SAVES[:-1])
 def test_a_broker_that_forgets_everything_between_two_steps(rig: Rig, expected: Lines, point: str) -> None:
     assert different(rig.play(FILES, f"after {point} wipe"), expected) == {}
 
 
+@ONE_WORKER
 @pytest.mark.parametrize("point", ["write_node", "write_document", "write_figures"])
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_a_process_that_dies_at_a_write_to_the_graph(rig: Rig, expected: Lines, when: str, point: str) -> None:
     assert different(rig.play(FILES, f"{when} {point} kill"), expected) == {}
 
 
+@ONE_WORKER
 @pytest.mark.parametrize("point", ["_write_chunks", "_sync_mentions", "_write_relations"])
 def test_a_process_that_dies_within_a_transaction_of_the_graph(rig: Rig, expected: Lines, point: str) -> None:
     assert different(rig.play(FILES, f"after {point} kill"), expected) == {}
 
 
-@pytest.mark.parametrize("point", ["begin", *COMMITS, "save_relations", "graph_turn", "touched_done", "fail"])
+@ONE_WORKER
+@pytest.mark.parametrize("point", ["begin", *SAVES, "save_relations", "graph_turn", "touched_done", "fail"])
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_a_connection_that_breaks_at_a_statement(rig: Rig, expected: Lines, when: str, point: str) -> None:
     """After it: whether it was committed is not known to the one who asked."""
