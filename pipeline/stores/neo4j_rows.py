@@ -69,7 +69,8 @@ class Neo4jRows:
     def clear(self, project: str) -> None:
         """See ``graph_rows.GraphRows``."""
         sizes = self.sizes(project)
-        for part in (Part.CHUNK, Part.DOCUMENT, Part.ENTITY):
+        # Entities first: measured on ArcadeDB, the time then grows with the size; with chunks first it grew faster.
+        for part in (Part.ENTITY, Part.CHUNK, Part.DOCUMENT):
             for span in spans(sizes.get(part, 0)):
                 self.remove(part, self.nodes(part, project, span))
         self.clear_nameless(project)
