@@ -256,6 +256,17 @@ class BlobStore(Protocol):
     def delete(self, key: str) -> None:
         """Remove the file; nothing happens if it is not there."""
 
+    def check(self) -> str:
+        """Write, read and remove a file of a few bytes; says where.
+
+        Raises:
+            Misconfigured: a setting is wrong.
+            ServiceUnavailable: no answer.
+        """
+
+    def close(self) -> None:
+        """Give back connections."""
+
 
 class ObjectBlobs(BlobStore, Protocol):
     """Files that lie in a bucket of S3, where services fetch them themselves. Thread-safe."""

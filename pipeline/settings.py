@@ -84,11 +84,41 @@ class Settings(BaseSettings):
     neo4j_database: str = "neo4j"
     """Database on the graph server."""
 
+    blob_store: Literal["folder", "s3", "supabase"] = "folder"
+    """Where submitted files are kept: a folder, a bucket of S3, a bucket of Supabase Storage."""
     blob_folder: Path | None = None
     """Folder that keeps submitted files, shared by all workers; `files` under NLP_PIPELINE_HOME unless set."""
+    s3_bucket: str = ""
+    """Bucket of S3 that files are kept in."""
+    s3_prefix: str = ""
+    """Put before the names of all files in the bucket, with a slash between."""
+    s3_endpoint_url: str = ""
+    """Address of another service that speaks S3; Amazon's own unless set."""
+    supabase_url: str = ""
+    """Supabase project, e.g. https://abc.supabase.co."""
+    supabase_key: SecretStr | None = None
+    """Key of the project's service role."""
+    supabase_bucket: str = "documents"
+    """Private bucket of Supabase Storage that files are kept in."""
 
-    ocr_engine: Literal["auto", "tesseract", "rapidocr"] = "auto"
-    """How images are read: tesseract (fast), rapidocr (strong, slow), auto (rapidocr where tesseract is unsure)."""
+    aws_region: str = Field("", validation_alias=AliasChoices("AWS_REGION", "AWS_DEFAULT_REGION"))
+    """Region of S3 and Textract; as AWS's own tools find it unless set. Also read: AWS_DEFAULT_REGION."""
+    aws_access_key_id: str = ""
+    """Name of the AWS key; as AWS's own tools find it (profile, role of the machine) unless set."""
+    aws_secret_access_key: SecretStr | None = None
+    """The AWS key itself."""
+    aws_session_token: SecretStr | None = None
+    """Belongs to AWS keys that expire."""
+
+    ocr_engine: Literal["auto", "tesseract", "rapidocr", "textract-pages"] = "auto"
+    """How images are read: tesseract (fast), rapidocr (strong, slow), auto (rapidocr where tesseract is unsure).
+
+    By Amazon: textract-pages (page by page).
+    """
+    textract_features: str = ""
+    """What Textract looks for beside text: TABLES, FORMS, LAYOUT, joined by commas; each costs more."""
+    textract_endpoint_url: str = ""
+    """Another address of Textract, such as that of a VPC endpoint."""
     ocr_languages: str = "eng"
     """Tesseract languages, joined by +; their files must be in OCR_TESSDATA."""
     ocr_tessdata: Path | None = None
@@ -171,6 +201,16 @@ class Settings(BaseSettings):
             )
         return self
 
+    @model_validator(mode="after")
+    def _check_services(self) -> Self:
+        if self.blob_store == "s3" and not self.s3_bucket:
+            raise ValueError("BLOB_STORE=s3 needs a bucket: set S3_BUCKET.")
+        if self.blob_store == "supabase" and not (self.supabase_url and self.supabase_key and self.supabase_bucket):
+            raise ValueError("BLOB_STORE=supabase needs SUPABASE_URL, SUPABASE_KEY and SUPABASE_BUCKET.")
+        if bool(self.aws_access_key_id) != bool(self.aws_secret_access_key):
+            raise ValueError("AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY belong together: set both or neither.")
+        return self
+
     @property
     def home(self) -> Path:
         """NLP_PIPELINE_HOME as an absolute path."""
@@ -200,6 +240,11 @@ class Settings(BaseSettings):
     def database(self) -> str:
         """The database's URL, with its password; "" if it is to be embedded."""
         return self.database_url.get_secret_value() if self.database_url else ""
+
+    @property
+    def features(self) -> list[str]:
+        """What Textract looks for beside text."""
+        return [name.strip() for name in self.textract_features.split(",") if name.strip()]
 
 
 def load_settings(**overrides: object) -> Settings:

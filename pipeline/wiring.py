@@ -2,13 +2,28 @@
 
 import os
 from functools import cached_property
+from typing import TYPE_CHECKING
 
+from pipeline.aws import AwsAccess
 from pipeline.endpoints import located
 from pipeline.graph_rows import GraphRows
 from pipeline.heartbeat import Heartbeat
 from pipeline.model import Engine
-from pipeline.ports import BlobStore, DocumentStore, Embedder, GraphStore, MentionFinder, OcrEngine, Reader, SpeechEngine
+from pipeline.ports import (
+    BlobStore,
+    DocumentStore,
+    Embedder,
+    GraphStore,
+    MentionFinder,
+    ObjectBlobs,
+    OcrEngine,
+    Reader,
+    SpeechEngine,
+)
 from pipeline.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from pipeline.engines.ocr.textract import TextractOcr
 
 
 class Services:
@@ -50,9 +65,25 @@ class Services:
     @cached_property
     def blobs(self) -> BlobStore:
         """Submitted files."""
+        s = self.settings
+        if s.blob_store == "s3":
+            return self.bucket
+        if s.blob_store == "supabase":
+            from pipeline.stores.supabase_files import SupabaseBlobs
+
+            key = s.supabase_key.get_secret_value() if s.supabase_key else ""
+            return SupabaseBlobs(s.supabase_url, key, s.supabase_bucket)
         from pipeline.stores.files import FolderBlobs
 
-        return FolderBlobs(self.settings.files)
+        return FolderBlobs(s.files)
+
+    @cached_property
+    def bucket(self) -> ObjectBlobs:
+        """Files in S3."""
+        from pipeline.stores.s3 import S3Blobs
+
+        s = self.settings
+        return S3Blobs(s.s3_bucket, s.s3_prefix, self._amazon(s.s3_endpoint_url))
 
     @cached_property
     def reader(self) -> Reader:
@@ -76,6 +107,8 @@ class Services:
     def ocr(self) -> OcrEngine:
         """Images to text."""
         s = self.settings
+        if s.ocr_engine == "textract-pages":
+            return self.textract_pages
         if s.ocr_engine == "rapidocr":
             from pipeline.engines.ocr.rapid import RapidOcr
 
@@ -87,6 +120,13 @@ class Services:
         from pipeline.engines.ocr.auto import AutoOcr
 
         return AutoOcr(s.models, s.ocr_languages, s.ocr_tessdata)
+
+    @cached_property
+    def textract_pages(self) -> "TextractOcr":
+        """Textract, page by page."""
+        from pipeline.engines.ocr.textract import TextractOcr
+
+        return TextractOcr(self.settings.features, self._amazon(self.settings.textract_endpoint_url))
 
     @cached_property
     def speech(self) -> SpeechEngine:
@@ -130,9 +170,15 @@ class Services:
 
     def close(self) -> None:
         """Give back connections and child processes."""
-        for name in ("documents", "graph", "graph_rows", "reader"):
+        for name in ("documents", "graph", "graph_rows", "reader", "blobs", "bucket"):
             if name in self.__dict__:
                 self.__dict__[name].close()
+
+    def _amazon(self, endpoint_url: str) -> AwsAccess:
+        s = self.settings
+        secret = s.aws_secret_access_key.get_secret_value() if s.aws_secret_access_key else ""
+        token = s.aws_session_token.get_secret_value() if s.aws_session_token else ""
+        return AwsAccess(s.aws_region, endpoint_url, s.aws_access_key_id, secret, token)
 
 
 _services: dict[int, Services] = {}

@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import IO
 
 from pipeline.errors import BadDocument, Outage
+from pipeline.ports import BlobStore
 
 COPY_SIZE = 1024 * 1024
 LONGEST_NAME = 200
+PROBE = "nlp-pipeline-probe"
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
@@ -60,6 +62,18 @@ class FolderBlobs:
         with self._translated():
             self._path(key).unlink(missing_ok=True)
 
+    def check(self) -> str:
+        """Write, read and remove a file of a few bytes; returns the folder.
+
+        Raises:
+            Outage: the folder is full or may not be used.
+        """
+        probe(self)
+        return f"folder {self._folder}, can be written and read"
+
+    def close(self) -> None:
+        """There is nothing to give back."""
+
     def _path(self, key: str) -> Path:
         *folders, name = checked_key(key)
         return self._folder.joinpath(*folders, name[:2], name)
@@ -92,6 +106,16 @@ def checked_key(key: str) -> list[str]:
 
 def _is_name(part: str) -> bool:
     return part.isprintable() and 0 < len(part.encode()) <= LONGEST_NAME and not part.startswith(".") and "\\" not in part
+
+
+def probe(blobs: BlobStore) -> None:
+    """Write, read and remove a file of a few bytes."""
+    with tempfile.NamedTemporaryFile(prefix="probe-") as file:
+        file.write(b"nlp-pipeline doctor\n")
+        file.flush()
+        blobs.put(PROBE, Path(file.name))
+    with blobs.local(PROBE):
+        blobs.delete(PROBE)
 
 
 @contextmanager

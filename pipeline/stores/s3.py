@@ -11,7 +11,7 @@ from typing import IO, TYPE_CHECKING
 from pipeline.aws import ENVIRONMENT, AwsAccess, code_of, patience, session, translated
 from pipeline.errors import BadDocument, Outage, ServiceUnavailable
 from pipeline.model import ObjectPlace
-from pipeline.stores.files import COPY_SIZE, checked_key, reading, written
+from pipeline.stores.files import COPY_SIZE, checked_key, probe, reading, written
 
 if TYPE_CHECKING:
     from boto3.s3.transfer import TransferConfig
@@ -21,7 +21,6 @@ ATTEMPTS = 3
 PART_SIZE = 16 * 1024 * 1024
 PARTS_AT_ONCE = 4
 LONGEST_KEY = 1024
-PROBE = "nlp-pipeline-probe"
 MISSING = {"NoSuchKey", "404"}
 SHA256 = "sha256"
 """Name of the metadata that holds the content's checksum: it survives however the file was cut into parts."""
@@ -108,15 +107,14 @@ class S3Blobs:
             Misconfigured: bucket, region, keys or permission are wrong.
             Outage: no answer.
         """
-        with tempfile.NamedTemporaryFile(prefix="probe-") as probe:
-            probe.write(b"nlp-pipeline doctor\n")
-            probe.flush()
-            self.put(PROBE, Path(probe.name))
-        with self.local(PROBE):
-            self.delete(PROBE)
+        probe(self)
         with self._translated():
             region = self._client.head_bucket(Bucket=self._bucket).get("BucketRegion") or self._client.meta.region_name
         return f"bucket {self._bucket} in {region}, can be written and read"
+
+    def close(self) -> None:
+        """Give back connections."""
+        self._client.close()
 
     def _translated(self) -> AbstractContextManager[None]:
         return translated(f"The bucket {self._bucket}", Outage)

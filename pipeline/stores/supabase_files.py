@@ -11,7 +11,7 @@ from typing import IO, TYPE_CHECKING
 from urllib.parse import quote
 
 from pipeline.errors import BadDocument, Misconfigured, Outage, PipelineError, ServiceUnavailable, Throttled
-from pipeline.stores.files import COPY_SIZE, checked_key, reading, written
+from pipeline.stores.files import COPY_SIZE, checked_key, probe, reading, written
 
 if TYPE_CHECKING:
     import httpx
@@ -21,7 +21,6 @@ SECONDS = 60
 CONNECTIONS = 50
 LONGEST_KEY = 900
 WAIT = 5.0  # seconds, where it asks to slow down and does not say for how long
-PROBE = "nlp-pipeline-probe"
 SHA256 = "sha256"
 _ESCAPED = re.compile(rb"[^A-Za-z0-9_/!\-.*'() &$@;:+,?]")
 """What Storage allows in no key, and the sign that escapes are marked with."""
@@ -95,12 +94,7 @@ class SupabaseBlobs:
             Misconfigured: URL, key or bucket are wrong.
             Outage: no answer.
         """
-        with tempfile.NamedTemporaryFile(prefix="probe-") as probe:
-            probe.write(b"nlp-pipeline doctor\n")
-            probe.flush()
-            self.put(PROBE, Path(probe.name))
-        with self.local(PROBE):
-            self.delete(PROBE)
+        probe(self)
         return f"bucket {self._bucket}, can be written and read"
 
     def close(self) -> None:

@@ -1,9 +1,10 @@
-"""Looks at everything that a run needs, and says what to do about what is missing. Changes nothing, prints no secret."""
+"""Looks at everything that a run needs, and says what to do about what is missing. Leaves no change, prints no secret."""
 
 import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
@@ -17,6 +18,7 @@ from pipeline.supervisor.probes import ping_broker, ping_database, ping_graph, w
 from pipeline.supervisor.processes import free_ports
 from pipeline.supervisor.server import Server, package_folder
 from pipeline.supervisor.supervisor import LEAST_FREE, SERVERS
+from pipeline.wiring import Services
 
 OLDEST_PYTHON = (3, 11)
 ASLEEP = "embedded, not running; nlp-pipeline up starts it"
@@ -33,7 +35,7 @@ class Check:
 
 
 def check(settings: Settings) -> list[Check]:
-    """Look at Python, disk, wheels, ports, each server (with a real call) and the weights of the models."""
+    """Look at Python, disk, wheels, ports, each server and service (with a real call) and the weights of the models."""
     return [
         _python(),
         _home(settings.home),
@@ -41,6 +43,7 @@ def check(settings: Settings) -> list[Check]:
         *_wheels(settings),
         _attempt("ports", lambda: f"free on {LOOPBACK}, e.g. {free_ports(1)[0]}"),
         *_servers(settings),
+        *_services(settings),
         *_weights(settings),
     ]
 
@@ -118,6 +121,14 @@ def _graph(settings: Settings) -> str:
     password = settings.neo4j_password.get_secret_value() if settings.neo4j_password else ""
     agent = ping_graph(settings.neo4j_uri, settings.neo4j_user, password, settings.neo4j_database)
     return f"{agent} at {where(settings.neo4j_uri)}"
+
+
+def _services(settings: Settings) -> Iterator[Check]:
+    with closing(Services(settings)) as use:
+        if settings.blob_store != "folder" or settings.blob_folder:
+            yield _attempt("files", lambda: use.blobs.check())
+        if settings.ocr_engine == "textract-pages":
+            yield _attempt("textract", lambda: use.textract_pages.probe())
 
 
 def _weights(settings: Settings) -> Iterator[Check]:

@@ -12,7 +12,7 @@ SECRET = "s3cr3t-word"
 
 @pytest.fixture(autouse=True)
 def nothing_set(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in (*(field.upper() for field in Settings.model_fields), "REDIS_URL", "CELERY_REDIS_URL"):
+    for name in (*(field.upper() for field in Settings.model_fields), "REDIS_URL", "CELERY_REDIS_URL", "AWS_DEFAULT_REGION"):
         monkeypatch.delenv(name, raising=False)
 
 
@@ -73,6 +73,32 @@ def test_a_wrong_value_is_refused_by_its_name_alone(
         settings()
     assert SECRET not in str(caught.value)
     assert caught.value.__cause__ is None
+
+
+@pytest.mark.parametrize(
+    ("variables", "told"),
+    [
+        ({"BLOB_STORE": "s3"}, "set S3_BUCKET"),
+        ({"BLOB_STORE": "supabase", "SUPABASE_URL": "https://abc.supabase.co"}, "needs SUPABASE_URL, SUPABASE_KEY"),
+        ({"AWS_ACCESS_KEY_ID": "AKIDEXAMPLE"}, "AWS_SECRET_ACCESS_KEY belong together"),
+        ({"AWS_SECRET_ACCESS_KEY": SECRET}, "AWS_ACCESS_KEY_ID and"),
+    ],
+)
+def test_what_a_service_needs_is_asked_for_at_the_start(
+    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], told: str
+) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(Misconfigured, match=told) as caught:
+        settings()
+    assert SECRET not in str(caught.value)
+
+
+def test_the_region_has_both_names_of_amazon(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+    assert settings().aws_region == "eu-west-1"
+    monkeypatch.setenv("AWS_REGION", "us-east-1")
+    assert settings().aws_region == "us-east-1"
 
 
 def test_an_empty_variable_is_not_set(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,15 +1,23 @@
 """Textract for single pages: an image is sent, and its text comes back at once."""
 
 from collections.abc import Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from pipeline.aws import ENVIRONMENT, AwsAccess
 from pipeline.engines.ocr.layout import POINTS, build_page
 from pipeline.engines.ocr.picture import is_blank, picture_of
 from pipeline.engines.ocr.textract_blocks import PageBlocks, block_of
-from pipeline.engines.ocr.textract_client import VERSION, asking, features_of, textract
+from pipeline.engines.ocr.textract_client import VERSION, asking, features_of, placed, textract
 from pipeline.engines.ocr.textract_limits import fitting
 from pipeline.engines.ocr.textract_page import page_of
+from pipeline.errors import BadDocument
 from pipeline.model import Engine, Page, PageImage
+
+if TYPE_CHECKING:
+    from types_boto3_textract.type_defs import BlockTypeDef
+
+NO_PICTURE = b"nlp-pipeline doctor"
 
 
 class TextractOcr:
@@ -27,6 +35,7 @@ class TextractOcr:
 
     def __init__(self, features: Sequence[str] = (), access: AwsAccess = ENVIRONMENT) -> None:
         self._features = features_of(features)
+        self._access = access
         self._client = textract(access)
 
     @property
@@ -47,13 +56,26 @@ class TextractOcr:
         if is_blank(picture.convert("L")):
             return build_page(image, [], blank=True)
         content = fitting(picture)
-        with asking():
-            if self._features:
-                raw = self._client.analyze_document(Document={"Bytes": content}, FeatureTypes=self._features)["Blocks"]
-            else:
-                raw = self._client.detect_document_text(Document={"Bytes": content})["Blocks"]
         blocks = PageBlocks(image.number)
-        for each in raw:
+        for each in self._blocks(content):
             blocks.add(block_of(each)[1])
         scale = POINTS / max(image.dpi, 1)
         return page_of(blocks, image.width * scale, image.height * scale)
+
+    def probe(self) -> str:
+        """A real call that costs nothing, with what is no picture; says where Textract is.
+
+        Raises:
+            Misconfigured: keys, permission or region are wrong.
+            ServiceUnavailable: no answer.
+        """
+        region = self._client.meta.region_name
+        with placed(self._access, region), suppress(BadDocument):
+            self._blocks(NO_PICTURE)
+        return f"Textract in {region}"
+
+    def _blocks(self, content: bytes) -> list["BlockTypeDef"]:
+        with asking():
+            if self._features:
+                return self._client.analyze_document(Document={"Bytes": content}, FeatureTypes=self._features)["Blocks"]
+            return self._client.detect_document_text(Document={"Bytes": content})["Blocks"]

@@ -68,6 +68,21 @@ def asking(place: str = "") -> Iterator[None]:
             raise
 
 
+@contextmanager
+def placed(access: AwsAccess, region: str) -> Iterator[None]:
+    """Tell a region without Textract from an outage.
+
+    Raises:
+        Misconfigured: there is no answer, and as far as this version of boto3 knows there can be none.
+    """
+    try:
+        yield
+    except ServiceUnavailable:
+        if not access.endpoint_url and not offered(access, region):
+            raise Misconfigured(f"Textract is not offered in {region}. Set AWS_REGION.", "wrong_region") from None
+        raise
+
+
 def offered(access: AwsAccess, region: str) -> bool:
     """Whether Textract is in the region, as far as this version of boto3 knows."""
     aws = session(access)

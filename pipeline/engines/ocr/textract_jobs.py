@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pipeline.aws import ENVIRONMENT, AwsAccess
 from pipeline.engines.ocr.textract_blocks import pages_of
-from pipeline.engines.ocr.textract_client import JOB_LOST, NOT_FETCHED, VERSION, asking, features_of, offered, textract
+from pipeline.engines.ocr.textract_client import JOB_LOST, NOT_FETCHED, VERSION, asking, features_of, placed, textract
 from pipeline.engines.ocr.textract_limits import admit
 from pipeline.engines.ocr.textract_page import page_of
-from pipeline.errors import BadDocument, Misconfigured, NotReady, PipelineError, ServiceUnavailable
+from pipeline.errors import BadDocument, NotReady, PipelineError, ServiceUnavailable
 from pipeline.model import Engine, FailedPage, ObjectPlace, Page
 
 if TYPE_CHECKING:
@@ -134,15 +134,11 @@ class TextractJobs:
         """
         region = self._client.meta.region_name
         kind = ANALYSIS if self._features else TEXT
-        try:
+        with placed(self._access, region):
             with _expected(NOT_FETCHED):
                 self.submit(ObjectPlace(bucket, ABSENT), ABSENT)
             with _expected(JOB_LOST):
                 self._part(job_name(kind, ABSENT))
-        except ServiceUnavailable:
-            if not self._access.endpoint_url and not offered(self._access, region):
-                raise Misconfigured(f"Textract is not offered in {region}. Set AWS_REGION.", "wrong_region") from None
-            raise
         return f"Textract in {region}"
 
     def _pages(self, job: str, first: "Answer") -> Iterator[Page | FailedPage]:
