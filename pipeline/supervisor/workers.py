@@ -83,7 +83,7 @@ class Workers:
         return exits
 
     def stop(self, patience: float) -> None:
-        """End all: SIGTERM, so that running tasks finish; when the patience is over, once more, so that they are handed back.
+        """End all: SIGTERM, so that running tasks finish; when the patience is over again, so that they are handed back.
 
         What is left then is killed. Workers of another owner stay.
         """

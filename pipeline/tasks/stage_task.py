@@ -36,7 +36,13 @@ OUTAGE_WAIT = timedelta(seconds=15)  # the longest: with it a document moves aga
 NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
 WRITE_GRAPH = {Step.CREATE_DOCUMENT_NODE, Step.BUILD_RELATIONSHIPS}  # never broken off: a write is whole, and soon over
 QUICK = 5.0  # seconds; a document that took longer lets others take their turn between two steps
-OPTIONS = {"bind": True, "max_retries": None, "ignore_result": True, "Request": "pipeline.tasks.watched:WatchedRequest"}
+OPTIONS = {
+    "bind": True,
+    "max_retries": None,
+    "default_retry_delay": 0,  # of a message whose process was lost: the database decides whether it counts
+    "ignore_result": True,
+    "Request": "pipeline.tasks.watched:WatchedRequest",
+}
 
 MadeBy = Callable[[Services], Iterable[Engine]]
 Body = Callable[[Lease], Signature | None]  # returns what is to be done in the step's place

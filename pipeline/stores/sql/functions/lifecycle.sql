@@ -175,8 +175,8 @@ begin
     -- A lease that was last renewed before the database itself started is no sign of a crash.
     if d.lease_until - p_lease > pg_postmaster_start_time() then
         d.vanished := d.vanished + 1;
-        insert into document_processing_history (document_id, step, outcome, worker, token, started_at)
-        values (d.id, p_step, 'crashed', d.worker, d.token, d.lease_started);
+        insert into document_processing_history (document_id, step, outcome, worker, token, started_at, error_code)
+        values (d.id, p_step, 'crashed', d.worker, d.token, d.lease_started, 'vanished');
         if given_up(d.crashes, d.vanished, p_most_crashes) then
             perform set_aside(d, d.crashes + d.vanished);
             return query select 'gone', 0::bigint;
@@ -223,7 +223,7 @@ begin
     -- Who speaks after its lease was given to another was slow, not killed: that does not count against the document.
     update document_processing_history set outcome = 'retry', error_code = 'silent',
         error_message = 'The worker was silent for longer than LEASE_DURATION.'
-    where document_id = p_document and token = p_token and outcome = 'crashed' returning step into v_step;
+    where document_id = p_document and token = p_token and outcome = 'crashed' and error_code = 'vanished' returning step into v_step;
     update documents set vanished = vanished - 1 where id = p_document and step = v_step and vanished > 0;
     return false;
 end $$;

@@ -79,7 +79,7 @@ begin
     end if;
     if p.lease_until - p_lease > pg_postmaster_start_time() then
         p.vanished := p.vanished + 1;
-        perform note_part(p, 'crashed', null, null);
+        perform note_part(p, 'crashed', 'vanished', null);
         if given_up(p.crashes, p.vanished, p_most_crashes) then
             perform end_part(p, 'worker_killed', format('The worker died %s times while reading them.', p.crashes + p.vanished));
             return query select 'done', 0::bigint;
