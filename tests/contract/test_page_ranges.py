@@ -197,6 +197,18 @@ def test_a_document_of_which_no_page_can_be_read_ends_in_error(db: Db, store: Po
     assert state(db, document) == ("error", "process_ocr", "damaged", "No page could be read. It is damaged.", [])
 
 
+def test_no_document_has_more_text_than_one_that_is_read_at_once(db: Db, store: PostgresStore) -> None:
+    document = split(store)
+    for part in (1, 2):
+        page = Page(RANGES[part - 1][0], "x" * 40_000_000)
+        text, spans = assemble([page])
+        store.save_part(begin_part(store, document, part), text, [page], spans)
+    assert db.execute("select status, error_code from document_parts order by number limit 2").fetchall() == [
+        ("done", None),
+        ("failed", "too_large"),
+    ]
+
+
 def test_a_passing_fault_is_tried_again(db: Db, store: PostgresStore) -> None:
     document = split(store)
     for _ in range(2):

@@ -141,8 +141,15 @@ create or replace function commit_part(p_document uuid, p_number integer, p_toke
 returns void language plpgsql as $$
 declare
     p document_parts := hold_part(p_document, p_number, p_token);
+    v_most constant integer := 64 * 1024 * 1024;  -- bytes; as much as readers/limits.py lets a document have that is read at once
+    v_full constant text := 'The document holds more than 64 MB of text.';
 begin
     perform set_config('synchronous_commit', 'off', true);
+    if octet_length(p_text) + (select coalesce(sum(octet_length(text)), 0) from document_parts where document_id = p_document) > v_most then
+        perform note_part(p, 'failed', 'too_large', v_full);
+        perform end_part(p, 'too_large', v_full);
+        return;
+    end if;
     update document_parts set status = 'done', text = p_text, pages = p_pages, lease_until = null, not_before = null,
         error_code = null, error_message = null, updated_at = now()
     where document_id = p_document and number = p_number;
