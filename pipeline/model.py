@@ -415,6 +415,19 @@ class StoredFile(NamedTuple):
     split: bool = False
 
 
+class Job(NamedTuple):
+    """The work of a service on a document.
+
+    ``name`` is what the service knows it by, "" before it is submitted; ``attempt`` counts jobs from 1; ``waited`` is in
+    seconds since it was submitted; ``content`` is the same as long as the file is.
+    """
+
+    name: str
+    attempt: int
+    waited: float
+    content: str
+
+
 @dataclass(frozen=True, slots=True)
 class Reading:
     """The canonical text with its pages, and what the reader said of the file."""

@@ -30,6 +30,7 @@ from pipeline.model import (
     GraphFigures,
     GraphWork,
     Handled,
+    Job,
     Lease,
     Mention,
     NameLink,
@@ -405,6 +406,30 @@ class DocumentStore(Protocol):
 
         Failed ranges give empty pages; if all have failed, the document ends in error.
         """
+
+    def hand_over(self, lease: Lease, info: DocumentInfo, children: Sequence[Submission]) -> None:
+        """Commit that a service is to read the file; the lease ends, and the state stays ``extracting``."""
+
+    def job(self, document_id: DocumentId) -> Job | None:
+        """The document's job; None if it is not handed over to the engines of its newest lease."""
+
+    def pass_on(self, lease: Lease) -> str | None:
+        """End the lease because another task goes on; returns the name of the document's job, as ``job`` does."""
+
+    def save_job(self, lease: Lease, job: str) -> None:
+        """Keep the name of the job that was submitted."""
+
+    def drop_job(self, lease: Lease) -> None:
+        """Forget the job because it came to nothing; the next one has a higher attempt."""
+
+    def save_job_part(self, lease: Lease, number: int, text: str, pages: Sequence[Page], spans: Sequence[PageSpan]) -> None:
+        """Keep pages without a gap between them until the last have come; parts are counted from 1."""
+
+    def finish_job(self, lease: Lease, parts: int, failed: Sequence[FailedPage]) -> None:
+        """Commit ``process_ocr`` with the pages of so many parts; ``failed`` were not read, or not as a whole."""
+
+    def wake_jobs(self, jobs: Sequence[str]) -> list[str]:
+        """These have ended: have them looked at now. Returns those that were being looked at just then."""
 
     def reading(self, document_id: DocumentId) -> Reading:
         """The canonical text and its pages."""

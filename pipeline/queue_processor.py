@@ -12,7 +12,8 @@ import psycopg
 from kombu.exceptions import OperationalError
 
 from pipeline.endpoints import located
-from pipeline.errors import ServiceUnavailable
+from pipeline.engines.ocr.textract_notices import TextractNotices
+from pipeline.errors import PipelineError, ServiceUnavailable
 from pipeline.model import Due
 from pipeline.ports import DocumentStore
 from pipeline.settings import load_settings
@@ -137,6 +138,21 @@ def listen(conninfo: str, processor: QueueProcessor) -> None:
             threading.Event().wait(1.0)
 
 
+def hear(notices: TextractNotices, documents: DocumentStore, processor: QueueProcessor) -> None:
+    """Have documents looked at whose jobs have ended, until the processor stops; who looks just then is told again."""
+    failures = 0
+    while not processor.stopping:
+        try:
+            told = notices.receive()
+            busy = documents.wake_jobs([notice.job for notice in told])
+            notices.acknowledge([notice for notice in told if notice.job not in busy])
+            failures = 0
+        except PipelineError as fault:
+            failures = min(failures + 1, 6)
+            log.warning("no notices of jobs: %s", fault)
+            threading.Event().wait(2.0**failures)
+
+
 def main() -> None:
     """Run until SIGTERM or SIGINT."""
     from pipeline.messages import waiting_ids
@@ -162,6 +178,8 @@ def main() -> None:
     signal.signal(signal.SIGTERM, end)
     signal.signal(signal.SIGINT, end)
     threading.Thread(target=listen, args=(settings.database, processor), name="listen", daemon=True).start()
+    if use.notices:
+        threading.Thread(target=hear, args=(use.notices, use.documents, processor), name="notices", daemon=True).start()
     log.info("waiting for documents")
     processor.run()
     use.close()

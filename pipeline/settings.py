@@ -110,15 +110,23 @@ class Settings(BaseSettings):
     aws_session_token: SecretStr | None = None
     """Belongs to AWS keys that expire."""
 
-    ocr_engine: Literal["auto", "tesseract", "rapidocr", "textract-pages"] = "auto"
+    ocr_engine: Literal["auto", "tesseract", "rapidocr", "textract", "textract-pages"] = "auto"
     """How images are read: tesseract (fast), rapidocr (strong, slow), auto (rapidocr where tesseract is unsure).
 
-    By Amazon: textract-pages (page by page).
+    By Amazon: textract (whole files, fetched from S3_BUCKET), textract-pages (page by page).
     """
     textract_features: str = ""
     """What Textract looks for beside text: TABLES, FORMS, LAYOUT, joined by commas; each costs more."""
     textract_endpoint_url: str = ""
     """Another address of Textract, such as that of a VPC endpoint."""
+    textract_topic_arn: str = ""
+    """Topic of SNS by which Textract tells that it has read a file; without one it is asked from time to time."""
+    textract_role_arn: str = ""
+    """Role by which Textract may write to the topic."""
+    textract_queue_url: str = ""
+    """Queue of SQS that subscribes to the topic, of this installation alone."""
+    sqs_endpoint_url: str = ""
+    """Another address of SQS, such as that of a VPC endpoint."""
     ocr_languages: str = "eng"
     """Tesseract languages, joined by +; their files must be in OCR_TESSDATA."""
     ocr_tessdata: Path | None = None
@@ -207,6 +215,12 @@ class Settings(BaseSettings):
             raise ValueError("BLOB_STORE=s3 needs a bucket: set S3_BUCKET.")
         if self.blob_store == "supabase" and not (self.supabase_url and self.supabase_key and self.supabase_bucket):
             raise ValueError("BLOB_STORE=supabase needs SUPABASE_URL, SUPABASE_KEY and SUPABASE_BUCKET.")
+        if self.ocr_engine == "textract" and not self.s3_bucket:
+            raise ValueError("OCR_ENGINE=textract reads files in S3: set S3_BUCKET, or OCR_ENGINE=textract-pages.")
+        if len({bool(self.textract_topic_arn), bool(self.textract_role_arn), bool(self.textract_queue_url)}) > 1:
+            raise ValueError(
+                "TEXTRACT_TOPIC_ARN, TEXTRACT_ROLE_ARN and TEXTRACT_QUEUE_URL belong together: set all or none."
+            )
         if bool(self.aws_access_key_id) != bool(self.aws_secret_access_key):
             raise ValueError("AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY belong together: set both or neither.")
         return self

@@ -24,6 +24,8 @@ from pipeline.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from pipeline.engines.ocr.textract import TextractOcr
+    from pipeline.engines.ocr.textract_jobs import TextractJobs
+    from pipeline.engines.ocr.textract_notices import TextractNotices
 
 
 class Services:
@@ -107,7 +109,7 @@ class Services:
     def ocr(self) -> OcrEngine:
         """Images to text."""
         s = self.settings
-        if s.ocr_engine == "textract-pages":
+        if s.ocr_engine in {"textract", "textract-pages"}:
             return self.textract_pages
         if s.ocr_engine == "rapidocr":
             from pipeline.engines.ocr.rapid import RapidOcr
@@ -127,6 +129,33 @@ class Services:
         from pipeline.engines.ocr.textract import TextractOcr
 
         return TextractOcr(self.settings.features, self._amazon(self.settings.textract_endpoint_url))
+
+    @cached_property
+    def document_ocr(self) -> "TextractJobs | None":
+        """Textract, file by file, if it is to be used so."""
+        s = self.settings
+        if s.ocr_engine != "textract":
+            return None
+        from pipeline.engines.ocr.textract_jobs import Notices, TextractJobs
+
+        notices = Notices(s.textract_topic_arn, s.textract_role_arn) if s.textract_topic_arn else None
+        return TextractJobs(s.features, self._amazon(s.textract_endpoint_url), notices)
+
+    @cached_property
+    def notices(self) -> "TextractNotices | None":
+        """Where Textract says that it has read a file, if it does."""
+        s = self.settings
+        if not s.textract_queue_url:
+            return None
+        from pipeline.engines.ocr.textract_notices import TextractNotices
+
+        return TextractNotices(s.textract_queue_url, self._amazon(s.sqs_endpoint_url))
+
+    @property
+    def read_by(self) -> tuple[Engine, ...]:
+        """All that files are read with."""
+        whole = (self.document_ocr.engine,) if self.document_ocr else ()
+        return self.reader.engine, self.ocr.engine, self.speech_engine, *whole
 
     @cached_property
     def speech(self) -> SpeechEngine:

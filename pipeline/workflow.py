@@ -21,7 +21,8 @@ from pipeline.tasks import (
 
 STEPS = (
     process_ocr,  # file -> pages of text with places, attachments as documents of their own;
-    #               a large document: process_pages for each page range, side by side, then aggregate_pages
+    #               a large document: process_pages for each page range, side by side, then aggregate_pages;
+    #               by Textract: start_textract_job, then check_textract_job_status until the job has ended
     create_document_node,  # language, category; the document's node in the graph
     process_chunking,  # passages with embeddings
     extract_entities,  # mentions: span, type, confidence

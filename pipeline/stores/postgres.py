@@ -48,6 +48,7 @@ from pipeline.model import (
 from pipeline.status import Step
 from pipeline.stores.control import Control
 from pipeline.stores.database import SQL, Database, Rows
+from pipeline.stores.jobs import Jobs
 from pipeline.stores.page_ranges import PageRanges, held, page_rows
 
 NAMES_ARRIVED = "NL003"
@@ -56,7 +57,7 @@ CHUNKS_AT_ONCE, ROWS_AT_ONCE = 250, 5000  # in one statement; of about a megabyt
 FIGURES_AFTER = 64  # documents after which the graph's figures are brought up to date at the latest
 
 
-class PostgresStore(PageRanges, Control):
+class PostgresStore(PageRanges, Jobs, Control):
     """``ports.DocumentStore`` over psycopg.
 
     Args:

@@ -127,8 +127,24 @@ def _services(settings: Settings) -> Iterator[Check]:
     with closing(Services(settings)) as use:
         if settings.blob_store != "folder" or settings.blob_folder:
             yield _attempt("files", lambda: use.blobs.check())
-        if settings.ocr_engine == "textract-pages":
-            yield _attempt("textract", lambda: use.textract_pages.probe())
+        if settings.ocr_engine in {"textract", "textract-pages"}:
+            yield _attempt("textract pages", lambda: use.textract_pages.probe())
+        if settings.ocr_engine == "textract":
+            yield _attempt("textract", lambda: _textract(use))
+            if settings.blob_store != "s3":
+                yield _attempt("bucket", lambda: use.bucket.check())
+        if settings.textract_queue_url:
+            yield _attempt("textract notices", lambda: _notices(use))
+
+
+def _textract(use: Services) -> str:
+    return use.document_ocr.probe(use.settings.s3_bucket) if use.document_ocr else ""
+
+
+def _notices(use: Services) -> str:
+    if use.notices:
+        use.notices.receive(wait=0)
+    return f"{use.settings.textract_queue_url} can be read"
 
 
 def _weights(settings: Settings) -> Iterator[Check]:

@@ -5,10 +5,12 @@ from pipeline.tasks.files import remove_files
 from pipeline.tasks.graph import build_relationships, refresh_graph
 from pipeline.tasks.ocr import aggregate_pages, process_ocr, process_pages
 from pipeline.tasks.text import create_document_node, process_chunking
+from pipeline.tasks.textract import check_textract_job_status, start_textract_job
 
 __all__ = [
     "aggregate_pages",
     "build_relationships",
+    "check_textract_job_status",
     "create_document_node",
     "extract_entities",
     "process_chunking",
@@ -17,4 +19,5 @@ __all__ = [
     "refresh_graph",
     "remove_files",
     "resolve_entities",
+    "start_textract_job",
 ]

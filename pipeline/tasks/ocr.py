@@ -6,11 +6,12 @@ from pathlib import Path
 from celery import Signature, chord
 
 from pipeline.errors import LeaseLost
-from pipeline.model import Attachment, DocumentId, DocumentInfo, Engine, Lease, StoredFile
+from pipeline.model import Attachment, DocumentId, DocumentInfo, Lease, StoredFile
 from pipeline.stages.canonical import assemble
 from pipeline.stages.reading import read_document
 from pipeline.stages.splitting import page_ranges
 from pipeline.status import Step
+from pipeline.tasks import textract
 from pipeline.tasks.attachments import Attachments
 from pipeline.tasks.stage_task import part_task, stage_task
 from pipeline.wiring import Services, services
@@ -19,26 +20,23 @@ MEGABYTE = 1024 * 1024
 NO_PAGES = range(0)
 
 
-def _made_by(use: Services) -> tuple[Engine, ...]:
-    return use.reader.engine, use.ocr.engine, use.speech_engine
-
-
-@stage_task(Step.PROCESS_OCR, _made_by)
+@stage_task(Step.PROCESS_OCR, lambda use: use.read_by)
 def process_ocr(lease: Lease) -> Signature | None:
     """Read the file: pages with where their text came from, attachments as documents of their own.
 
-    A large document is split: its page ranges, and what puts them together, take this task's place in the chain.
+    A large document is split: its page ranges, and what puts them together, take this task's place in the chain. So does
+    the service that reads the whole file, if one is set.
     """
     return _go_on(services(), lease)
 
 
-@stage_task(Step.PROCESS_OCR, _made_by, "aggregate_pages")
+@stage_task(Step.PROCESS_OCR, lambda use: use.read_by, "aggregate_pages")
 def aggregate_pages(lease: Lease) -> Signature | None:
     """Put the page ranges together; the database knows whether all have ended, however often this is called."""
     return _go_on(services(), lease)
 
 
-@part_task("process_pages", _made_by)
+@part_task("process_pages", lambda use: use.read_by)
 def process_pages(lease: Lease) -> None:
     """Read one range of pages of a large document."""
     use = services()
@@ -52,6 +50,8 @@ def process_pages(lease: Lease) -> None:
 
 
 def _go_on(use: Services, lease: Lease) -> Signature | None:
+    if use.document_ocr is not None and use.documents.job(lease.document_id):
+        return textract.go_on(use, lease)
     file = use.documents.file(lease.document_id)
     if not file.split:
         return _read(use, lease, file)
@@ -65,6 +65,9 @@ def _go_on(use: Services, lease: Lease) -> Signature | None:
 def _read(use: Services, lease: Lease, file: StoredFile) -> Signature | None:
     children = Attachments(use.blobs, file, use.settings.max_attachment_depth)
     with use.blobs.local(file.storage_key) as path:
+        service = use.document_ocr
+        if service is not None and textract.handed_over(use, service, lease, path, file.file_name, children):
+            return textract.task_of(lease.document_id, textract.START)
         info, ranges = _divided(use, path, file.file_name, children)
         if ranges:
             use.documents.split(lease, info, ranges, children.kept)

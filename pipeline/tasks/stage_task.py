@@ -35,6 +35,7 @@ FIRST_WAIT = timedelta(seconds=1)
 OUTAGE_WAIT = timedelta(seconds=15)  # the longest: with it a document moves again within 30 seconds of an outage's end
 NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
 WRITE_GRAPH = {Step.CREATE_DOCUMENT_NODE, Step.BUILD_RELATIONSHIPS}  # never broken off: a write is whole, and soon over
+AS_LONG_AS_IT_TAKES = (Outage, Throttled, NotReady)
 QUICK = 5.0  # seconds; a document that took longer lets others take their turn between two steps
 OPTIONS = {
     "bind": True,
@@ -172,7 +173,8 @@ def _settle(use: Services, lease: Lease, fault: Exception) -> None:
         again = use.documents.fail(lease, code, message, None if tries == 0 else wait, tries, longest)
     except (LeaseLost, ServiceUnavailable):
         again = True  # somebody else has it already, or gets it when the lease runs out
-    log.log(logging.WARNING if again else logging.ERROR, "%s of %s: %s (%s)", lease.step, lease.document_id, message, code)
+    level = logging.INFO if isinstance(fault, NotReady) else logging.WARNING if again else logging.ERROR
+    log.log(level, "%s of %s: %s (%s)", lease.step, lease.document_id, message, code)
     raise Ignore
 
 
@@ -181,7 +183,7 @@ def _explain(use: Services, fault: Exception) -> tuple[str, str, int | None]:
     if isinstance(fault, BadDocument | Misconfigured):
         return fault.code, fault.message, 0
     if isinstance(fault, PipelineError):
-        return fault.code, fault.message, None if isinstance(fault, Outage) else use.settings.step_retries
+        return fault.code, fault.message, None if isinstance(fault, AS_LONG_AS_IT_TAKES) else use.settings.step_retries
     if isinstance(fault, OSError) and fault.errno in NO_SPACE:
         return "disk_full", "No space is left on the worker's disk.", None
     if isinstance(fault, SoftTimeLimitExceeded):

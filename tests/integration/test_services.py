@@ -8,7 +8,7 @@ import psycopg
 import pytest
 from pydantic import SecretStr
 
-from pipeline.aws import AwsAccess
+from pipeline.aws import AwsAccess, session
 from pipeline.settings import Settings, load_settings
 from pipeline.supervisor.doctor import Check, check
 from pipeline.wiring import Services
@@ -108,14 +108,24 @@ def test_the_doctor_tries_supabase_storage(storage: Storage, monkeypatch: pytest
 def test_the_doctor_tries_textract(
     access: AwsAccess, service: Textract, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    wanted = {"OCR_ENGINE": "textract-pages", "TEXTRACT_ENDPOINT_URL": service.url}
+    wanted = {"OCR_ENGINE": "textract", "TEXTRACT_ENDPOINT_URL": service.url, "BLOB_STORE": "folder"}
     settings = set_to(monkeypatch, on_s3(access, new_bucket(access)) | wanted, tmp_path)
-    assert [one.ok for one in found(settings, "files", "textract")] == [True, True]
+    names = "textract pages", "textract", "bucket"
+    assert [one.ok for one in found(settings, *names)] == [True, True, True]
     assert service.calls["DetectDocumentText"] == 1
-    service.denied.add("DetectDocumentText")
-    (refused,) = found(settings, "textract")
-    assert not refused.ok
-    assert "DetectDocumentText" in refused.detail
+    service.denied |= {"DetectDocumentText", "StartDocumentTextDetection"}
+    assert [one.ok for one in found(settings, *names)] == [False, False, True]
     unknown = set_to(monkeypatch, {"TEXTRACT_FEATURES": "TABLES,COLOURS"}, tmp_path)
-    (wrong,) = found(unknown, "textract")
-    assert "COLOURS" in wrong.detail
+    assert ["COLOURS" in one.detail for one in found(unknown, *names)] == [True, True, False]
+
+
+def test_the_doctor_tries_the_queue_of_notices(
+    access: AwsAccess, service: Textract, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    queue = session(access).client("sqs", endpoint_url=access.endpoint_url).create_queue(QueueName="notices")["QueueUrl"]
+    notices = {"TEXTRACT_TOPIC_ARN": "arn:aws:sns:eu-west-1:1:ended", "TEXTRACT_ROLE_ARN": "arn:aws:iam::1:role/textract"}
+    notices |= {"TEXTRACT_QUEUE_URL": queue, "SQS_ENDPOINT_URL": access.endpoint_url}
+    (good,) = found(set_to(monkeypatch, on_s3(access, "matter") | notices, tmp_path), "textract notices")
+    assert good.ok
+    (missing,) = found(set_to(monkeypatch, {"TEXTRACT_QUEUE_URL": f"{queue}-none"}, tmp_path), "textract notices")
+    assert not missing.ok

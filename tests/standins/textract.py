@@ -11,7 +11,7 @@ import threading
 import time
 import uuid
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
 from typing import Any
@@ -76,6 +76,7 @@ class Textract:
     tokens: dict[str, tuple[str, str]] = field(default_factory=dict)
     calls: Counter[str] = field(default_factory=Counter)
     images: list[bytes] = field(default_factory=list)
+    started: Callable[[], None] = lambda: None  # called once a job has begun, before anyone is told
     lock: threading.RLock = field(default_factory=threading.RLock)
 
     def reset(self) -> None:
@@ -126,8 +127,9 @@ class Textract:
             job = Job(uuid.uuid4().hex, call, request, document, time.monotonic())
             self.jobs[job.id] = job
             self.tokens[token] = job.id, said
+        self.started()
         if self.seconds:
-            threading.Timer(self.seconds, self._tell, [job]).start()
+            threading.Timer(self.seconds, self.tell, [job]).start()
         return {"JobId": job.id}
 
     def _found(self, bucket: str, key: str) -> Document:
@@ -192,7 +194,7 @@ class Textract:
         self.images.append(content)
         return {"DocumentMetadata": {"Pages": 1}, "Blocks": self.image.blocks(1, request.get("FeatureTypes", ()))}
 
-    def _tell(self, job: Job) -> None:
+    def tell(self, job: Job) -> None:
         """Publish the notice of the job's end, once, where the job asked for it."""
         channel = job.request.get("NotificationChannel")
         if not channel or not self.s3:

@@ -89,6 +89,8 @@ def test_a_wrong_value_is_refused_by_its_name_alone(
     [
         ({"BLOB_STORE": "s3"}, "set S3_BUCKET"),
         ({"BLOB_STORE": "supabase", "SUPABASE_URL": "https://abc.supabase.co"}, "needs SUPABASE_URL, SUPABASE_KEY"),
+        ({"OCR_ENGINE": "textract"}, "set S3_BUCKET"),
+        ({"TEXTRACT_QUEUE_URL": "https://sqs/queue"}, "set all or none"),
         ({"AWS_ACCESS_KEY_ID": "AKIDEXAMPLE"}, "AWS_SECRET_ACCESS_KEY belong together"),
         ({"AWS_SECRET_ACCESS_KEY": SECRET}, "AWS_ACCESS_KEY_ID and"),
     ],

@@ -63,6 +63,31 @@ select commit_part(%(document)s, %(part)s, %(token)s, %(text)s, %(pages)s);
 -- name: join_parts
 select join_parts(%(document)s, %(token)s);
 
+-- name: hand_over
+select hand_over(%(document)s, %(token)s, %(media_type)s, %(metadata)s, %(children)s);
+
+-- name: job
+select j.job, j.attempt, coalesce(extract(epoch from now() - j.submitted_at), 0)::float, coalesce(nullif(d.sha256, ''), d.storage_key)
+from document_jobs j join documents d on d.id = j.document_id and d.lease_engine = j.engine where d.id = %(document)s;
+
+-- name: pass_on
+select pass_on(%(document)s, %(token)s);
+
+-- name: save_job
+select save_job(%(document)s, %(token)s, %(job)s);
+
+-- name: drop_job
+select drop_job(%(document)s, %(token)s);
+
+-- name: save_job_part
+select save_job_part(%(document)s, %(token)s, %(part)s, %(first)s, %(last)s, %(text)s, %(pages)s);
+
+-- name: finish_job
+select commit_job(%(document)s, %(token)s, %(parts)s, %(failed)s);
+
+-- name: wake_jobs
+select wake_jobs(%(jobs)s);
+
 -- name: save_pages
 select commit_pages(%(document)s, %(token)s, %(media_type)s, %(metadata)s, %(text)s, %(pages)s, %(children)s);
 

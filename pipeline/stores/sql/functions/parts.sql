@@ -182,19 +182,27 @@ begin
     return v_tries + 1;
 end $$;
 
--- Commit `process_ocr` of a split document: the ranges' texts in order, with a page break (stages/canonical.py) between them,
--- and their pages with offsets into the whole. A failed range gives empty pages, whose numbers are kept; if all have failed, so
--- has the document.
+-- Commit `process_ocr` of a split document.
 create or replace function join_parts(p_document uuid, p_token bigint) returns void language plpgsql as $$
 declare
     d documents := hold_lease(p_document, 'process_ocr', p_token);
-    v_break constant text := E'\n\n';
-    f document_parts;
 begin
     if d.status <> 'processing_chunks' or not parts_finished(p_document) then
         raise exception 'page ranges of document % are not finished', p_document using errcode = 'NL001';
     end if;
-    select * into f from document_parts where document_id = p_document and status = 'failed' order by number limit 1;
+    perform put_together(d);
+end $$;
+
+-- The ranges' texts in order, with a page break (stages/canonical.py) between them, and their pages with offsets into the whole. A
+-- failed range gives empty pages, whose numbers are kept; if all have failed, so has the document. p_torn: pages that were read in
+-- part. For use inside the functions that commit.
+create or replace function put_together(d documents, p_torn integer[] default '{}') returns void language plpgsql as $$
+declare
+    p_document constant uuid := d.id;
+    v_break constant text := E'\n\n';
+    f document_parts;
+begin
+    select * into f from document_parts where document_id = p_document and status = 'failed' order by first_page limit 1;
     if not exists (select from document_parts where document_id = p_document and status = 'done') then
         insert into document_processing_history (document_id, step, outcome, worker, token, started_at, error_code, error_message)
         values (d.id, d.step, 'failed', d.worker, d.token, d.lease_started, f.error_code, f.error_message);
@@ -210,32 +218,37 @@ begin
     delete from pages where document_id = p_document;
     insert into pages (document_id, number, start_offset, end_offset, source, confidence, width, height, words, segments)
     select p_document, x.number, p.before + x.start, p.before + x."end", x.source, x.confidence, x.width, x.height, x.words, x.segments
-    from (select pages, sum(length(text) + length(v_break)) over (order by number) - length(text) - length(v_break) as before
+    from (select pages, sum(length(text) + length(v_break)) over (order by first_page) - length(text) - length(v_break) as before
           from document_parts where document_id = p_document) p
     cross join lateral jsonb_to_recordset(p.pages) as x
         (number integer, start integer, "end" integer, source text, confidence real, width real, height real, words jsonb, segments jsonb);
     update documents set
-        text = (select string_agg(text, v_break order by number) from document_parts where document_id = p_document),
+        text = (select string_agg(text, v_break order by first_page) from document_parts where document_id = p_document),
         failed_pages = array(
             select n from document_parts p cross join lateral generate_series(p.first_page, p.last_page) n
-            where p.document_id = p_document and p.status = 'failed' order by n),
-        error_code = case when f.number is not null then 'pages_failed' end,
-        error_message = failed_parts(p_document)
+            where p.document_id = p_document and p.status = 'failed' union select unnest(p_torn) order by 1),
+        error_code = case when f.number is not null or p_torn <> '{}' then 'pages_failed' end,
+        error_message = nullif(concat_ws(' ', failed_parts(p_document), torn_pages(p_torn)), '')
     where id = p_document;
-    if f.number is null then
+    if f.number is null and p_torn = '{}' then
         update document_parts set text = '', pages = '[]', fingerprint = '' where document_id = p_document;
     else
         -- So that reading it again is not skipped, and what is made of another text is.
         d.lease_fingerprint := concat_ws('/', d.lease_fingerprint, 'without', (
-            select string_agg(number::text, ',' order by number) from document_parts where document_id = p_document and status = 'failed'));
+            select string_agg(n::text, ',' order by n) from (
+                select first_page from document_parts where document_id = p_document and status = 'failed' union select unnest(p_torn)) t (n)));
     end if;
     perform finish_step(d);
 end $$;
 
+create or replace function torn_pages(p_torn integer[]) returns text language sql immutable as $$
+    select format('Pages %s could be read in part only.', array_to_string(p_torn, ', ')) where p_torn <> '{}'
+$$;
+
 -- Which pages could not be read, and why the first of them could not; null if all were.
 create or replace function failed_parts(p_document uuid) returns text language sql stable as $$
     select format('Pages %s could not be read: %s',
-        string_agg(case when first_page = last_page then first_page::text else first_page || '-' || last_page end, ', ' order by number),
-        (array_agg(error_message order by number))[1])
+        string_agg(case when first_page = last_page then first_page::text else first_page || '-' || last_page end, ', ' order by first_page),
+        (array_agg(error_message order by first_page))[1])
     from document_parts where document_id = p_document and status = 'failed' having count(*) > 0
 $$;
