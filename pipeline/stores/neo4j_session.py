@@ -1,5 +1,6 @@
 """Transactions on a Bolt server (Neo4j 5 or the embedded ArcadeDB) by the official driver, and its errors in our words."""
 
+import logging
 import random
 import time
 from collections.abc import Callable, Iterator
@@ -28,6 +29,8 @@ RETRY_SECONDS = 3.0
 CONFLICT_TRIES = 12
 LONGEST_PAUSE = 1.0
 ADDRESS = "The graph server's address cannot be used; it looks like neo4j://host:7687."
+
+logging.getLogger("neo4j").setLevel(logging.ERROR)  # what it warns of at every try is raised here as an error
 
 
 class GraphServer:
