@@ -6,7 +6,7 @@ INSTALL = sh requirements/install.sh
 DOCS ?= samples/ravensport
 export PYTHONDONTWRITEBYTECODE ?= 1
 
-.PHONY: venv run test lint bench lock clean
+.PHONY: venv run test test-parts test-chain lint bench lock clean
 
 venv: .venv/.ready
 
@@ -21,8 +21,15 @@ venv: .venv/.ready
 run: .venv/.ready
 	@$(BIN)/nlp-pipeline run "$(DOCS)" $(if $(OUT),--out "$(OUT)")
 
+# Side by side, each with servers of its own: tests of the chain wait more than they work.
 test: .venv/.ready-dev
-	$(BIN)/python -m pytest
+	$(MAKE) --no-print-directory -j2 test-parts test-chain
+
+test-parts: .venv/.ready-dev
+	$(BIN)/python -m pytest -q --durations=10 tests/unit tests/contract tests/acceptance
+
+test-chain: .venv/.ready-dev
+	$(BIN)/python -m pytest -q --durations=10 tests/integration tests/faults
 
 lint: .venv/.ready-dev
 	$(BIN)/ruff check .
