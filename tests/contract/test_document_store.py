@@ -1,8 +1,10 @@
 """The contract of ``ports.DocumentStore``, on the real database."""
 
+import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from itertools import pairwise
 
 import numpy as np
 import psycopg
@@ -444,3 +446,23 @@ def test_results_that_come_in_portions_are_the_same(
     assert db.execute("select count(*) from staged_rows").fetchone() == (0,)
     with pytest.raises(LeaseLost):
         store.save_relations(lease, evidence)
+
+
+def test_passages_of_a_long_text_are_cut_where_they_lie(
+    db: psycopg.Connection[tuple[object, ...]], store: PostgresStore
+) -> None:
+    text = "".join(f"Élan\n{n:05} " for n in range(20_000))  # several windows; two bytes in a letter
+    document = claimed(store)
+    read(store, document, text)
+    store.save_node(begin(store, document, Step.CREATE_DOCUMENT_NODE), "en", "report")
+    borders = [0, 900, 32_760, 32_768, 32_790, 98_300, 200_000, len(text)]
+    chunks = [Chunk(n, start, end) for n, (start, end) in enumerate(pairwise(borders))]
+    vectors = np.eye(len(chunks), 384, dtype=np.float32)
+    store.save_chunks(begin(store, document, Step.PROCESS_CHUNKING), chunks, vectors)
+    stored = db.execute("select text from chunks order by position").fetchall()
+    assert [passage for (passage,) in stored] == [text[c.start : c.end] for c in chunks]
+    spans = [(at, at + 10) for at in range(0, len(text) - 10, 1_000)] + [(32_760, 32_775), (98_295, 98_310)]
+    mentions = sorted(Mention(start, end, EntityType.OTHER) for start, end in spans)
+    store.save_mentions(begin(store, document, Step.EXTRACT_ENTITIES), mentions)
+    names = db.execute("select name from mentions order by number").fetchall()
+    assert [name for (name,) in names] == [re.sub(r"\s+", " ", text[m.start : m.end]) for m in mentions]

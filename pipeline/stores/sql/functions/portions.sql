@@ -17,6 +17,18 @@ create or replace function portions(p_document uuid, p_token bigint, p_last json
         union all select 2147483647, p_last) t order by number
 $$;
 
+-- A text in overlapping windows, number n from character n * 32768 on. To cut a passage out of a long text takes time in proportion
+-- to the whole: out of a window it does not.
+create or replace function windows(p_text text) returns table (n integer, text text) language sql immutable rows 10 as $$
+    select n, substring(p_text from n * 32768 + 1 for 65536) from generate_series(0, length(p_text) / 32768) n
+$$;
+
+-- The passage of a text whose window, the one that it begins in, is given; out of the text itself if the window ends before it.
+create or replace function passage(p_window text, p_text text, p_start integer, p_end integer) returns text language sql immutable as $$
+    select case when p_end - p_start <= 32768 then substring(p_window from p_start % 32768 + 1 for p_end - p_start)
+                else substring(p_text from p_start + 1 for p_end - p_start) end
+$$;
+
 -- What was laid down under older leases goes too.
 create or replace function drop_portions(p_document uuid) returns void language sql as $$
     delete from staged_rows where document_id = p_document

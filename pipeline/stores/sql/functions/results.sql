@@ -41,11 +41,13 @@ declare
 begin
     delete from chunks where document_id = p_document;
     insert into chunks (id, document_id, project_id, position, start_offset, end_offset, heading, text, terms, length, embedding)
+    with w as materialized (select * from windows(v_text))
     select derived_id('chunk', p_document::text, x.number::text), p_document, d.project_id, x.number, x.start, x."end", x.heading,
            y.text, z.terms, (select coalesce(sum(cardinality(positions)), 0) from unnest(z.terms)), x.embedding::vector
     from portions(p_document, p_token, p_chunks) p
     cross join lateral jsonb_to_recordset(p) as x (number integer, start integer, "end" integer, heading text, embedding text)
-    cross join lateral (select substring(v_text from x.start + 1 for x."end" - x.start) as text) y
+    join w on w.n = x.start / 32768
+    cross join lateral (select passage(w.text, v_text, x.start, x."end") as text) y
     cross join lateral (select to_tsvector('english', concat_ws(' ', x.heading, y.text)) as terms) z;
     perform finish_step(d);
 end $$;
@@ -69,13 +71,15 @@ begin
     delete from relationship_evidence where document_id = p_document;
     delete from mentions where document_id = p_document;
     insert into mentions (document_id, number, start_offset, end_offset, type, confidence, name, chunk_id)
+    with w as materialized (select * from windows(v_text))
     select p_document, x.number, x.start, x."end", x.type, x.confidence,
            regexp_replace(
                case when x."end" <= c.end_offset then substring(c.text from x.start - c.start_offset + 1 for x."end" - x.start)
-                    else substring(v_text from x.start + 1 for x."end" - x.start) end, '\s+', ' ', 'g'),
+                    else passage(w.text, v_text, x.start, x."end") end, '\s+', ' ', 'g'),
            c.id
     from portions(p_document, p_token, p_mentions) p
     cross join lateral jsonb_to_recordset(p) as x (number integer, start integer, "end" integer, type entity_type, confidence real)
+    join w on w.n = x.start / 32768
     left join lateral (
         select id, start_offset, end_offset, text from chunks where document_id = p_document and start_offset <= x.start
         order by start_offset desc limit 1) c on true;
