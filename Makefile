@@ -6,7 +6,7 @@ INSTALL = sh requirements/install.sh
 DOCS ?= samples/ravensport
 export PYTHONDONTWRITEBYTECODE ?= 1
 
-.PHONY: venv run test test-parts test-chain lint bench lock clean
+.PHONY: venv run test test-parts test-chain proofs lint bench lock clean
 
 venv: .venv/.ready
 
@@ -29,7 +29,11 @@ test-parts: .venv/.ready-dev
 	$(BIN)/python -m pytest -q --durations=10 tests/unit tests/contract tests/acceptance
 
 test-chain: .venv/.ready-dev
-	$(BIN)/python -m pytest -q --durations=10 tests/integration tests/faults
+	$(BIN)/python -m pytest -q --durations=10 -m "not proof" tests/integration tests/faults
+
+# Each single fault at each single point, each kind of damage to the graph: most of an hour.
+proofs: .venv/.ready-dev
+	$(BIN)/python -m pytest -q -m proof
 
 lint: .venv/.ready-dev
 	$(BIN)/ruff check .
