@@ -65,8 +65,8 @@ def graph(graph_driver: neo4j.Driver) -> neo4j.Driver:
     return graph_driver
 
 
-# Every point is proved by `make proofs`, which takes most of an hour; of these two tables `make test` runs the lines below.
-TABLES = ("test_points.py", "test_damage_of_every_kind")
+# Every point is proved by `make proofs`, which takes most of an hour; of these tables `make test` runs the lines below.
+TABLES = ("test_points.py", "test_damage_of_every_kind", "test_textract_jobs.py")
 SHORT = (
     "test_the_documents_are_worth_the_test[steps in one worker]",
     "[after-save_mentions-steps in one worker]",
@@ -81,6 +81,7 @@ SHORT = (
     "[a relation stands twice]",
     "[a document that never was]",
     "[everything]",
+    "::test_a_worker_killed_after_it_submitted_and_doubled_tasks_start_one_job",
 )
 
 

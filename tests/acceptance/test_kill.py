@@ -56,7 +56,7 @@ def finish(place: Place, out: Path) -> None:
 def test_ctrl_c_stops_everything_and_the_next_run_goes_on(
     new_place: Callable[..., Place], undisturbed: dict[str, bytes], out: Path
 ) -> None:
-    place = new_place()
+    place = new_place(DOCUMENTS_IN_FLIGHT="1")  # so that some are left when the first is done
     with place.start("run", *PATHS, "--project", PROJECT) as process:
         until_first_done(process)
         process.send_signal(signal.SIGINT)
@@ -72,7 +72,7 @@ def test_ctrl_c_stops_everything_and_the_next_run_goes_on(
 def test_a_killed_run_leaves_nothing_that_the_next_one_does_not_put_right(
     new_place: Callable[..., Place], undisturbed: dict[str, bytes], out: Path
 ) -> None:
-    place = new_place(LEASE_DURATION="6", REPAIR_AFTER="10")
+    place = new_place(LEASE_DURATION="6", REPAIR_AFTER="10", DOCUMENTS_IN_FLIGHT="1")
     with place.start("run", *PATHS, "--project", PROJECT) as process:
         until_first_done(process)
         os.kill(process.pid, signal.SIGKILL)
