@@ -77,8 +77,9 @@ class Workers:
                     self._launch(worker)
                     self._write_down()
                 continue
+            alive = worker.process.alive()  # asked first: one that dies in between must not lose its code
             code = exit_code(worker.process)
-            if code is not None or not worker.process.alive():
+            if code is not None or not alive:
                 exits.append(self._bury(name, worker, code, now))
         return exits
 
