@@ -123,7 +123,9 @@ def test_every_fault_has_a_sentence() -> None:
 
 
 def own_children() -> set[int]:
-    return {child.pid for child in psutil.Process().children() if "pipeline.readers.child" in " ".join(child.cmdline())}
+    """Readers' children of this process; a zombie another test left behind has no command line to look at."""
+    children = [child.as_dict(["pid", "cmdline"]) for child in psutil.Process().children()]
+    return {child["pid"] for child in children if "pipeline.readers.child" in " ".join(child["cmdline"] or ())}
 
 
 def test_one_process_reads_many_documents_and_ends_with_its_reader(tmp_path: Path) -> None:
