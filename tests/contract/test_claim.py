@@ -1,28 +1,11 @@
 """Which documents go next: priority, then turns, whoever else is at work."""
 
-from collections.abc import Iterator
-
 import psycopg
-import pytest
 
 from pipeline.model import Submission
-from pipeline.stores.database import Database
 from pipeline.stores.postgres import PostgresStore
 
 Connection = psycopg.Connection[tuple[object, ...]]
-
-
-@pytest.fixture
-def db(database_url: str) -> Iterator[Connection]:
-    with psycopg.connect(database_url, autocommit=True) as connection:
-        yield connection
-
-
-@pytest.fixture
-def store(database_url: str) -> Iterator[PostgresStore]:
-    database = Database(database_url)
-    yield PostgresStore(database)
-    database.close()
 
 
 def queue(store: PostgresStore, project: str, documents: int) -> None:

@@ -1,6 +1,5 @@
 """Cancel, retry, reprocess and delete, on the real database."""
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
@@ -9,7 +8,6 @@ import pytest
 from pipeline.errors import BadDocument, LeaseLost
 from pipeline.model import DocumentId, DocumentInfo, Lease, Page, PageSpan, Selection, Source, Submission, Verdict
 from pipeline.status import Family, Step
-from pipeline.stores.database import Database
 from pipeline.stores.postgres import PostgresStore
 from tests.matter import PROJECT, fill
 
@@ -18,19 +16,6 @@ HOLDING = (
     "documents", "pages", "chunks", "mentions", "entities", "entity_keys", "entity_links", "relationships",
     "relationship_evidence", "document_steps", "document_processing_history", "graph_touched",
 )  # fmt: skip
-
-
-@pytest.fixture
-def db(database_url: str) -> Iterator[Connection]:
-    with psycopg.connect(database_url, autocommit=True) as connection:
-        yield connection
-
-
-@pytest.fixture
-def store(database_url: str) -> Iterator[PostgresStore]:
-    database = Database(database_url)
-    yield PostgresStore(database)
-    database.close()
 
 
 def begin(store: PostgresStore, document: DocumentId, step: Step = Step.PROCESS_OCR, engine: str = "engine/1") -> Lease:

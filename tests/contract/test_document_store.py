@@ -1,7 +1,6 @@
 """The contract of ``ports.DocumentStore``, on the real database."""
 
 import re
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from itertools import pairwise
@@ -40,20 +39,6 @@ from pipeline.stores.postgres import PostgresStore
 
 TEXT = "Ada Lovelace wrote to Charles Babbage. Mr. Babbage answered."
 NOW = timedelta(0)
-
-
-@pytest.fixture
-def db(database_url: str) -> Iterator[psycopg.Connection[tuple[object, ...]]]:
-    migrate(database_url)
-    with psycopg.connect(database_url, autocommit=True) as connection:
-        yield connection
-
-
-@pytest.fixture
-def store(database_url: str, db: object) -> Iterator[PostgresStore]:
-    database = Database(database_url)
-    yield PostgresStore(database)
-    database.close()
 
 
 def queue(store: PostgresStore, path: str = "a.txt", sha: str = "1", project: str = "matter") -> DocumentId:

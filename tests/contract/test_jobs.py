@@ -15,8 +15,6 @@ from pipeline.stores.postgres import PostgresStore
 from tests.contract import test_page_ranges as ranges
 from tests.contract.test_page_ranges import INFO, NOW, Db, begin, claimed, state
 
-db, store = ranges.db, ranges.store
-
 PAGES = [replace(page, source=Source.OCR) for page in ranges.PAGES]
 HOUR = timedelta(hours=1)
 

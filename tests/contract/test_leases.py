@@ -1,6 +1,5 @@
 """When a document is sent on: the contract of ``ports.DocumentStore`` on leases, failures and what was lost."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 
 import psycopg
@@ -15,19 +14,6 @@ IDLE = timedelta(seconds=20)
 SECOND = timedelta(seconds=1)
 LONGEST = timedelta(seconds=15)
 Db = psycopg.Connection[tuple[object, ...]]
-
-
-@pytest.fixture
-def db(database_url: str) -> Iterator[Db]:
-    with psycopg.connect(database_url, autocommit=True) as connection:
-        yield connection
-
-
-@pytest.fixture
-def store(database_url: str) -> Iterator[PostgresStore]:
-    database = Database(database_url)
-    yield PostgresStore(database)
-    database.close()
 
 
 @pytest.fixture

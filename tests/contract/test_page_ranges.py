@@ -1,6 +1,5 @@
 """Large documents in ``ports.DocumentStore``: ranges of pages with leases of their own, on the real database."""
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
@@ -24,19 +23,6 @@ PAGES = [Page(n, f"Page {n} \u00e4\U0001f600", words=WORDS) for n in range(1, 8)
 PAGES[2] = replace(PAGES[2], source=Source.OCR, confidence=0.5)
 RANGES = [range(1, 4), range(4, 6), range(6, 8)]
 NOW = timedelta(0)
-
-
-@pytest.fixture
-def db(database_url: str) -> Iterator[Db]:
-    with psycopg.connect(database_url, autocommit=True) as connection:
-        yield connection
-
-
-@pytest.fixture
-def store(database_url: str) -> Iterator[PostgresStore]:
-    database = Database(database_url)
-    yield PostgresStore(database)
-    database.close()
 
 
 def claimed(store: DocumentStore, path: str = "long.pdf") -> DocumentId:
