@@ -6,7 +6,7 @@ INSTALL = sh requirements/install.sh
 DOCS ?= samples/ravensport
 export PYTHONDONTWRITEBYTECODE ?= 1
 
-.PHONY: venv run test test-parts test-chain proofs lint bench lock clean
+.PHONY: venv run test proofs lint bench lock clean
 
 venv: .venv/.ready
 
@@ -21,15 +21,11 @@ venv: .venv/.ready
 run: .venv/.ready
 	@$(BIN)/nlp-pipeline run "$(DOCS)" $(if $(OUT),--out "$(OUT)")
 
-# Side by side, each with servers of its own: tests of the chain wait more than they work.
+# In lanes, each with servers of its own: tests of the chain wait more than they work. The longest files first.
+LANES ?= 4
 test: .venv/.ready-dev
-	$(MAKE) --no-print-directory -j2 test-parts test-chain
-
-test-parts: .venv/.ready-dev
-	$(BIN)/python -m pytest -q --durations=10 tests/unit tests/contract tests/acceptance
-
-test-chain: .venv/.ready-dev
-	$(BIN)/python -m pytest -q --durations=10 -m "not proof" tests/integration tests/faults
+	$(BIN)/python -m pytest -q --durations=20 -m "not proof" -n $(LANES) --dist loadfile --no-loadscope-reorder \
+		tests/acceptance tests/integration tests/faults tests/contract tests/unit
 
 # Each single fault at each single point, each kind of damage to the graph: most of an hour.
 proofs: .venv/.ready-dev
