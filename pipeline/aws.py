@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
-from pipeline.errors import Misconfigured, PipelineError, ServiceUnavailable, Throttled
+from pipeline.errors import Misconfigured, PipelineError, Refused, ServiceUnavailable, Throttled
 
 if TYPE_CHECKING:
     from boto3 import Session
@@ -130,11 +130,11 @@ def _refusal(fault: "ClientError", service: str, away: type[ServiceUnavailable])
             f"{service} does not know these keys. Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.", "wrong_key"
         )
     if code in _EXPIRED_KEY:
-        return Misconfigured(f"The keys for {service} have expired. Set AWS_SESSION_TOKEN and its keys anew.", "expired_key")
+        return Refused(f"The keys for {service} have expired. Set AWS_SESSION_TOKEN and its keys anew.", "expired_key")
     if code in _WRONG_CLOCK:
         return Misconfigured(f"{service} refuses because this machine's clock is wrong. Set it.", "wrong_clock")
     if code in _FORBIDDEN:
-        return Misconfigured(f"{service} does not allow {call} with these keys. Permit it in IAM.", "no_permission")
+        return Refused(f"{service} does not allow {call} with these keys. Permit it in IAM.", "no_permission")
     if code in _WRONG_REGION:
         right = headers.get("x-amz-bucket-region", "")
         return Misconfigured(

@@ -11,7 +11,7 @@ from celery.app.amqp import AMQP
 from kombu.connection import Connection
 
 from pipeline.endpoints import located
-from pipeline.queues import WORKER_TYPES, task_routes
+from pipeline.queues import task_routes
 from pipeline.settings import Settings, load_settings
 
 RESULTS_KEPT = 7 * 24 * 3600
@@ -23,13 +23,14 @@ def celery_settings(settings: Settings) -> dict[str, Any]:
     broker = settings.broker
     backend = settings.celery_result_backend
     sockets = {"socket_timeout": 30, "socket_connect_timeout": 10, "socket_keepalive": True}
-    most_tasks = settings.celery_worker_concurrency or max(w.concurrency for w in WORKER_TYPES)
+    types = settings.worker_types
+    most_tasks = max(settings.celery_worker_concurrency or 0, *(w.concurrency for w in types))
     return {
         "broker_url": broker,
         "result_backend": backend.get_secret_value() if backend else broker,
         "imports": ("pipeline.tasks", "pipeline.shutdown"),
-        "task_routes": task_routes(),
-        "task_queues": {w.name: {"exchange": w.name, "routing_key": w.name} for w in WORKER_TYPES},
+        "task_routes": task_routes(types),
+        "task_queues": {w.name: {"exchange": w.name, "routing_key": w.name} for w in types},
         "task_default_queue": "default",
         "task_create_missing_queues": False,
         "task_serializer": "json",
@@ -57,7 +58,7 @@ def celery_settings(settings: Settings) -> dict[str, Any]:
             "unacked_restore_throttle": 1,
             "polling_interval": 5,
             "queue_order_strategy": "priority",
-            "max_connections": most_tasks + 50,
+            "max_connections": most_tasks + 50,  # too few, and greenlets that acknowledge at one time fail to
             **sockets,
         },
         "redis_socket_timeout": sockets["socket_timeout"],

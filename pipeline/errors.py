@@ -85,6 +85,13 @@ class Misconfigured(PipelineError):
     advice = "Correct the setting and start again: nlp-pipeline doctor."
 
 
+class Refused(Misconfigured):
+    """A service refuses key or account: a person must act, perhaps there and not here; try again for a while."""
+
+    code = "refused"
+    advice = "Mend it at the service, or set another key: nlp-pipeline doctor. Then nlp-pipeline retry."
+
+
 class LeaseLost(PipelineError):
     """Another worker holds a newer token of this document: drop the result, it is not needed."""
 

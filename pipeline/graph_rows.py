@@ -18,6 +18,7 @@ class Part(StrEnum):
     NEXT = "NEXT"
     MENTIONS = "MENTIONS"
     CO_OCCURS_WITH = "CO_OCCURS_WITH"
+    RELATED = "RELATED"
 
 
 def entity_label(kind: str) -> str:
@@ -32,7 +33,7 @@ ROUNDS = (
     (Part.CHUNK, (Part.CHUNK,)),
     (Part.ENTITY, (Part.ENTITY,)),
     (Part.CHUNK, (Part.HAS_CHUNK, Part.NEXT, Part.MENTIONS)),
-    (Part.ENTITY, (Part.CO_OCCURS_WITH,)),
+    (Part.ENTITY, (Part.CO_OCCURS_WITH, Part.RELATED)),
 )
 """Owner and parts, in an order in which they can be written: relationships need their nodes."""
 
@@ -46,6 +47,7 @@ COLUMNS: dict[Part, tuple[str, ...]] = {
     Part.NEXT: ("chunk",),
     Part.MENTIONS: ("entity", "count", "confidence"),
     Part.CO_OCCURS_WITH: ("entity", "weight", "documents"),
+    Part.RELATED: ("entity", "predicate", "evidence", "documents", "confidence"),
 }
 """What the values of a row are. A relationship's first value is the id of its other end."""
 

@@ -167,7 +167,7 @@ def main() -> None:
         refresh,
         waiting_ids,
         clean,
-        settings.documents_in_flight,
+        settings.in_flight,
         settings.poll_interval,
         settings.repair_after,
     )

@@ -28,11 +28,19 @@ WORKER_TYPES = (
 )
 
 
-def queue_of(task: str) -> str:
+# Who waits for a language model needs no process for each document. Comparing names is work, and would hold up all who wait.
+WITH_LANGUAGE_MODEL = (
+    WorkerType("graph", (Step.BUILD_RELATIONSHIPS, "refresh_graph", Step.RESOLVE_ENTITIES), "prefork", 4),
+    WorkerType("entity", (Step.EXTRACT_ENTITIES,), "gevent", 100),
+    *WORKER_TYPES[2:],
+)
+
+
+def queue_of(task: str, types: tuple[WorkerType, ...] = WORKER_TYPES) -> str:
     """The queue that a task goes to; ``default`` for a task that no worker type names."""
-    return next((w.name for w in WORKER_TYPES if task in w.tasks), "default")
+    return next((w.name for w in types if task in w.tasks), "default")
 
 
-def task_routes() -> dict[str, dict[str, str]]:
+def task_routes(types: tuple[WorkerType, ...] = WORKER_TYPES) -> dict[str, dict[str, str]]:
     """Celery's ``task_routes``."""
-    return {str(task): {"queue": w.name} for w in WORKER_TYPES for task in w.tasks}
+    return {str(task): {"queue": w.name} for w in types for task in w.tasks}

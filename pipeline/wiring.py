@@ -18,6 +18,7 @@ from pipeline.ports import (
     ObjectBlobs,
     OcrEngine,
     Reader,
+    RelationFinder,
     SpeechEngine,
 )
 from pipeline.settings import Settings, load_settings
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from pipeline.engines.ocr.textract import TextractOcr
     from pipeline.engines.ocr.textract_jobs import TextractJobs
     from pipeline.engines.ocr.textract_notices import TextractNotices
+    from pipeline.hosted import Hosted
 
 
 class Services:
@@ -111,6 +113,8 @@ class Services:
         s = self.settings
         if s.ocr_engine in {"textract", "textract-pages"}:
             return self.textract_pages
+        if s.ocr_engine == "remote":
+            return self.hosted.ocr()
         if s.ocr_engine == "rapidocr":
             from pipeline.engines.ocr.rapid import RapidOcr
 
@@ -160,6 +164,8 @@ class Services:
     @cached_property
     def speech(self) -> SpeechEngine:
         """Recordings to text."""
+        if self.settings.speech_engine == "remote":
+            return self.hosted.speech()
         from pipeline.engines.speech.whisper import WhisperSpeech
 
         return WhisperSpeech(self.settings.models, self.settings.speech_model)
@@ -167,6 +173,8 @@ class Services:
     @property
     def speech_engine(self) -> Engine:
         """What recordings are read with, said without loading it."""
+        if self.settings.speech_engine == "remote":
+            return self.speech.engine
         from pipeline.engines.speech.whisper import WhisperSpeech
 
         return WhisperSpeech.description(self.settings.speech_model)
@@ -174,16 +182,31 @@ class Services:
     @cached_property
     def embedder(self) -> Embedder:
         """Text to vectors."""
+        if self.settings.embedding_engine == "remote":
+            return self.hosted.embedder()
         from pipeline.engines.embeddings.onnx_embedder import OnnxEmbedder
 
         return OnnxEmbedder(self.settings.embedding_model, self.settings.models)
 
     @cached_property
-    def mention_finder(self) -> MentionFinder:
-        """Text to names, by a model."""
+    def mention_finder(self) -> RelationFinder:
+        """Text to names, and with a language model to what it says of them."""
+        s = self.settings
+        if s.ner_engine == "remote":
+            return self.hosted.finder(self._local_finder() if s.ner_fallback else None)
+        return self._local_finder()
+
+    def _local_finder(self) -> RelationFinder:
         from pipeline.engines.entities.spacy_finder import SpacyFinder
 
         return SpacyFinder(self.settings.ner_model, self.settings.models)
+
+    @cached_property
+    def hosted(self) -> "Hosted":
+        """Engines behind an OpenAI-compatible endpoint."""
+        from pipeline.hosted import Hosted
+
+        return Hosted(self.settings)
 
     @cached_property
     def pattern_finder(self) -> MentionFinder:

@@ -20,7 +20,8 @@ OPTIONS = ("-O", "fair", "--without-gossip", "--without-mingle", "--without-hear
 def worker(type_: str, concurrency: int | None) -> None:
     r"""Run one worker: ocr, text, entity, graph or default. It takes the place of this process; SIGTERM ends it.
 
-    The worker ocr also reads the page ranges of large documents; one of type ocr_pages does nothing else.
+    The worker ocr also reads the page ranges of large documents; one of type ocr_pages does nothing else. With
+    NER_ENGINE=remote the worker entity waits for the language model, with many documents at one time.
 
     \b
     Example:
@@ -29,10 +30,16 @@ def worker(type_: str, concurrency: int | None) -> None:
     from pipeline.settings import load_settings
 
     settings = load_settings()
-    kind = next(w for w in WORKER_TYPES if w.name == type_)
-    command = celery_command(settings, kind, concurrency or settings.celery_worker_concurrency or kind.concurrency)
+    kind = next(w for w in settings.worker_types if w.name == type_)
+    own = kind.concurrency if waits(kind) else settings.celery_worker_concurrency or kind.concurrency
+    command = celery_command(settings, kind, concurrency or own)
     sys.stdout.flush()
     os.execv(command[0], command)
+
+
+def waits(kind: WorkerType) -> bool:
+    """Whether its tasks wait for a service instead of working."""
+    return kind.pool != "prefork"
 
 
 def celery_command(settings: Settings, kind: WorkerType, concurrency: int, queues: str = "") -> list[str]:
@@ -49,14 +56,19 @@ def served(kind: WorkerType) -> tuple[str, ...]:
 
 
 def worker_commands(settings: Settings, cores: int) -> dict[str, list[str]]:
-    """The processes that work on one machine: reading apart from the rest, so that neither waits for the other."""
+    """The processes that work on one machine: reading and waiting apart from the rest, so that none holds up the other."""
+    types = settings.worker_types
+    ocr = next(w for w in types if w.name == "ocr")
+    waiting = [w for w in types if waits(w)]
+    elsewhere = {*served(ocr), *(w.name for w in waiting)}
+    concurrency = settings.celery_worker_concurrency
     rest = WorkerType("rest", (), "prefork", cores)
-    ocr = next(w for w in WORKER_TYPES if w.name == "ocr")
-    others = ",".join(w.name for w in WORKER_TYPES if w.name not in served(ocr))
-    concurrency = settings.celery_worker_concurrency or cores
     return {
         "queue_processor": [sys.executable, "-m", "pipeline.queue_processor"],
-        "ocr": celery_command(settings, ocr, concurrency),
+        "ocr": celery_command(settings, ocr, concurrency or cores),
         # Steps also wait for the database and the graph: only more processes than cores keep the cores busy.
-        "rest": celery_command(settings, rest, settings.celery_worker_concurrency or 2 * cores, others),
+        "rest": celery_command(
+            settings, rest, concurrency or 2 * cores, ",".join(w.name for w in types if w.name not in elsewhere)
+        ),
+        **{w.name: celery_command(settings, w, w.concurrency) for w in waiting},
     }

@@ -46,6 +46,20 @@ class GraphRelation(NamedTuple):
     documents: int
 
 
+class GraphRelated(NamedTuple):
+    """What passages say of two entities, over the whole project.
+
+    ``evidence`` counts passages, ``documents`` documents; the confidence is the highest.
+    """
+
+    subject: str
+    predicate: str
+    object: str
+    evidence: int
+    documents: int
+    confidence: float
+
+
 @dataclass(frozen=True, slots=True)
 class DocumentNode:
     """A document as the graph holds it."""
@@ -76,20 +90,21 @@ class GraphFigures:
 
     entities: tuple[GraphEntity, ...] = ()
     relations: tuple[GraphRelation, ...] = ()
+    related: tuple[GraphRelated, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class EntityGraph:
     """Entities that changed because names were linked or parted: all that the graph must say of them.
 
-    ``gone`` are ids that no longer stand for an entity of their own; ``mentions`` and ``relations`` are complete for
-    ``entities``.
+    ``gone`` are ids that no longer stand for an entity of their own; all else is complete for ``entities``.
     """
 
     gone: tuple[str, ...]
     entities: tuple[GraphEntity, ...]
     mentions: tuple[GraphMention, ...]
     relations: tuple[GraphRelation, ...]
+    related: tuple[GraphRelated, ...] = ()
 
 
 class GraphWork(NamedTuple):

@@ -143,6 +143,17 @@ class Candidates(NamedTuple):
     keys: tuple[str, ...]
 
 
+class RelationMention(NamedTuple):
+    """What a passage (``start`` to ``end``) says of two mentions of the document, given by their numbers in its order."""
+
+    subject: int
+    predicate: str
+    object: int
+    start: int
+    end: int
+    confidence: float
+
+
 class Evidence(NamedTuple):
     """A passage that relates two names, by id; offsets into the canonical text."""
 

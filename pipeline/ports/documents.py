@@ -1,8 +1,9 @@
 """The database of record, as the tasks see it."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import timedelta
+from types import MappingProxyType
 from typing import Protocol
 
 import numpy as np
@@ -27,6 +28,7 @@ from pipeline.model import (
     Page,
     PageSpan,
     Reading,
+    RelationMention,
     ResolvedMention,
     Selection,
     StoredFile,
@@ -181,11 +183,27 @@ class Results(Protocol):
     def save_chunks(self, lease: Lease, chunks: Sequence[Chunk], vectors: NDArray[np.float32]) -> None:
         """Commit ``process_chunking``; vectors of shape (len(chunks), dimension)."""
 
-    def save_mentions(self, lease: Lease, mentions: Sequence[Mention]) -> None:
-        """Commit ``extract_entities``."""
+    def save_mentions(
+        self,
+        lease: Lease,
+        mentions: Sequence[Mention],
+        relations: Sequence[RelationMention] = (),
+        notes: Mapping[str, int] = MappingProxyType({}),
+    ) -> None:
+        """Commit ``extract_entities``.
+
+        Args:
+            lease: it ends.
+            mentions: in order.
+            relations: name their mentions by place in ``mentions``.
+            notes: what is to be known of the step beside its result.
+        """
 
     def mentions(self, document_id: DocumentId) -> list[ResolvedMention]:
         """The document's mentions in order."""
+
+    def relation_mentions(self, document_id: DocumentId) -> list[RelationMention]:
+        """What the text says of the document's mentions."""
 
     def candidates(self, document_id: DocumentId, keys: Sequence[str], blocking_keys: Sequence[str]) -> Candidates:
         """Names of the document's project that are among ``keys`` or share a blocking key."""

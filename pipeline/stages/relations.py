@@ -1,11 +1,11 @@
-"""Who is named together with whom: relations by co-occurrence, each with the sentence that it stands in."""
+"""How entities relate: those that one sentence names together, and what a model read that the text says of them."""
 
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from pipeline.model import EntityType
+from pipeline.model import EntityType, Mention, RelationMention, Span, TypedRelation
 
 CO_OCCURS = "CO_OCCURS_WITH"
 
@@ -27,13 +27,14 @@ class Named(NamedTuple):
 
 
 class Relation(NamedTuple):
-    """Two entities in one sentence, ``subject`` before ``object`` in the alphabet; the span is the sentence."""
+    """Two entities and the passage that relates them; without a direction, ``subject`` is the first in the alphabet."""
 
     subject: str
     predicate: str
     object: str
     start: int
     end: int
+    confidence: float = 1.0
 
 
 def co_occurrences(sentences: Sequence[tuple[int, int]], mentions: Sequence[Named]) -> list[Relation]:
@@ -63,3 +64,45 @@ def _by_sentence(sentences: Sequence[tuple[int, int]], mentions: Sequence[Named]
         if number >= 0 and mention.start < sentences[number][1] and mention.type in TAKING_PART:
             found[number][mention.entity] = None
     return {number: list(entities) for number, entities in found.items()}
+
+
+def anchored(mentions: Sequence[Mention], relations: Sequence[TypedRelation]) -> list[RelationMention]:
+    """The relations whose two names are mentions, by the mentions' places in the list, ordered by passage.
+
+    Args:
+        mentions: ordered by start, not overlapping.
+        relations: in any order; a name is the mention that shares most letters with it.
+    """
+    starts = [mention.start for mention in mentions]
+    found: dict[tuple[int, str, int, int, int], float] = {}
+    for relation in relations:
+        subject, object_ = (_mention_at(mentions, starts, name) for name in (relation.subject, relation.object))
+        if subject is None or object_ is None or subject == object_:
+            continue
+        key = subject, relation.predicate.value, object_, *relation.evidence
+        found[key] = max(relation.confidence, found.get(key, 0.0))
+    said = [RelationMention(*key, confidence) for key, confidence in found.items()]
+    return sorted(said, key=lambda each: (each.start, each.end, each.subject, each.object, each.predicate))
+
+
+def _mention_at(mentions: Sequence[Mention], starts: Sequence[int], name: Span) -> int | None:
+    first = max(bisect_right(starts, name.start) - 1, 0)
+    last = bisect_right(starts, name.end - 1)
+    shared = {n: min(mentions[n].end, name.end) - max(mentions[n].start, name.start) for n in range(first, last)}
+    best = max(shared, key=lambda n: (shared[n], -n), default=None)
+    return best if best is not None and shared[best] > 0 else None
+
+
+def typed(entities: Sequence[str], relations: Sequence[RelationMention]) -> list[Relation]:
+    """The same between entities.
+
+    Args:
+        entities: the entity of each mention, "" for none.
+        relations: those between mentions that are one entity are left out.
+    """
+    ends = ((entities[each.subject], entities[each.object], each) for each in relations)
+    return [
+        Relation(subject, each.predicate, object_, each.start, each.end, each.confidence)
+        for subject, object_, each in ends
+        if subject and object_ and subject != object_
+    ]

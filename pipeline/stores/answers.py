@@ -13,8 +13,11 @@ from pipeline.stores.rate_limits import redis_client
 
 LONGEST_TURN = 120.0
 """Seconds after which whoever asks the same is no longer waited for."""
+SILENCE = 20.0
+"""Seconds after which a worker that does not renew its turn is taken for dead; it renews it at a third of them."""
 LOOK_AGAIN = 0.1
 GIVE_BACK = "if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end"
+RENEW = "if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end"
 
 
 class MemoryAnswers:
@@ -71,7 +74,10 @@ class RedisAnswers:
     def __init__(self, url: str, keep: timedelta = timedelta(days=7)) -> None:
         self._client = redis_client(url)
         self._give_back = self._client.register_script(GIVE_BACK)
+        self._renew = self._client.register_script(RENEW)
         self._keep = keep
+        self._held: dict[str, str] = {}
+        self._renewing = threading.Lock()
 
     def get(self, fingerprints: Sequence[str]) -> dict[str, str]:
         """The answers that are known, by fingerprint.
@@ -95,10 +101,12 @@ class RedisAnswers:
         """The answer, or the right to ask for it; waits while another worker asks."""
         place, token = f"nlp-pipeline:turn:{fingerprint}", uuid.uuid4().hex
         answer = self._answer_or_turn(fingerprint, place, token)
+        if answer is None:
+            self._hold(place, token)
         try:
             yield answer
         finally:
-            if answer is None:
+            if self._held.pop(place, None):
                 with suppress(ServiceUnavailable), _translated():  # it ends by itself
                     self._give_back(keys=[place], args=[token])
 
@@ -106,7 +114,7 @@ class RedisAnswers:
         deadline = time.monotonic() + LONGEST_TURN
         while True:
             with _translated(), self._client.pipeline(transaction=False) as batch:
-                batch.set(place, token, nx=True, px=round(LONGEST_TURN * 1000))
+                batch.set(place, token, nx=True, px=round(SILENCE * 1000))
                 batch.get(_place(fingerprint))  # after the turn was asked for: an answer comes before its turn ends
                 mine, answer = batch.execute()
                 if mine and answer is not None:
@@ -116,6 +124,19 @@ class RedisAnswers:
             if mine or time.monotonic() > deadline:
                 return None
             time.sleep(LOOK_AGAIN)
+
+    def _hold(self, place: str, token: str) -> None:
+        self._held[place] = token
+        if self._renewing.acquire(blocking=False):
+            threading.Thread(target=self._go_on_renewing, name="turns", daemon=True).start()
+
+    def _go_on_renewing(self) -> None:
+        """As long as this process lives: who died is waited for no longer than its silence."""
+        while True:
+            time.sleep(SILENCE / 3)
+            for place, token in list(self._held.items()):
+                with suppress(ServiceUnavailable), _translated():
+                    self._renew(keys=[place], args=[token, round(SILENCE * 1000)])
 
     def close(self) -> None:
         """Give back connections."""

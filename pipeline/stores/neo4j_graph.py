@@ -17,6 +17,7 @@ from pipeline.model import (
     GraphEntity,
     GraphFigures,
     GraphMention,
+    GraphRelated,
     GraphRelation,
 )
 from pipeline.stores.neo4j_session import GraphServer, fetch_list
@@ -127,6 +128,7 @@ def _write_document(tx: ManagedTransaction, part: DocumentGraph) -> None:
 def _write_figures(tx: ManagedTransaction, figures: GraphFigures) -> list[Relabel]:
     relabel = _set_entities(tx, figures.entities, _entities_state(tx, [entity.id for entity in figures.entities]))
     _write_relations(tx, _relations(figures.relations), _sizes(figures.entities))
+    _batched(tx, "write_related", [each._asdict() for each in figures.related])
     return relabel
 
 
@@ -141,6 +143,7 @@ def _write_entities(tx: ManagedTransaction, change: EntityGraph) -> list[Relabel
     if created:
         tx.run(CYPHER["adopt"], ids=[entity.id for entity in created]).consume()
     _sync_relations(tx, _undirected(fetch_list(tx, CYPHER["entities_relations"], ids=ids)), change)
+    _sync_related(tx, ids, change.related)
     return relabel
 
 
@@ -217,6 +220,16 @@ def _sync_relations(tx: ManagedTransaction, held: Edges, change: EntityGraph) ->
     sizes |= {i: properties.get("documents", 0) for i, (_, properties) in _entities_state(tx, sorted(unknown)).items()}
     _batched(tx, "delete_relations", _relation_rows(gone, sizes))
     _write_relations(tx, new, sizes)
+
+
+def _sync_related(tx: ManagedTransaction, ids: Sequence[str], wanted: Iterable[GraphRelated]) -> None:
+    found = (row for name in ("entities_related", "entities_related_to") for row in fetch_list(tx, CYPHER[name], ids=ids))
+    held = {GraphRelated(*row) for row in found}
+    wanted = set(wanted)
+    staying = {each[:3] for each in wanted}
+    gone = [each for each in held if each[:3] not in staying]
+    _batched(tx, "delete_related", [each._asdict() for each in gone])
+    _batched(tx, "write_related", [each._asdict() for each in sorted(wanted - held)])
 
 
 def _write_relations(tx: ManagedTransaction, relations: Edges, sizes: Mapping[str, int]) -> None:

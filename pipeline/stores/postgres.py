@@ -1,11 +1,12 @@
 """The database of record over a PostgreSQL URL. Every change of state is an SQL function; this file calls them."""
 
 import threading
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from functools import partial
 from itertools import count, islice
+from types import MappingProxyType
 from typing import Any, Protocol
 
 import numpy as np
@@ -29,6 +30,7 @@ from pipeline.model import (
     GraphEntity,
     GraphFigures,
     GraphMention,
+    GraphRelated,
     GraphRelation,
     GraphWork,
     Lease,
@@ -38,6 +40,7 @@ from pipeline.model import (
     Page,
     PageSpan,
     Reading,
+    RelationMention,
     ResolvedMention,
     Source,
     StoredFile,
@@ -190,10 +193,26 @@ class PostgresStore(PageRanges, Jobs, Control):
         )
         self._db.run("save_chunks", **held(lease), chunks=self._last_portion(lease, rows, CHUNKS_AT_ONCE))
 
-    def save_mentions(self, lease: Lease, mentions: Sequence[Mention]) -> None:
+    def save_mentions(
+        self,
+        lease: Lease,
+        mentions: Sequence[Mention],
+        relations: Sequence[RelationMention] = (),
+        notes: Mapping[str, int] = MappingProxyType({}),
+    ) -> None:
         """See ``ports.DocumentStore``."""
         rows = ({"number": number, **mention._asdict()} for number, mention in enumerate(mentions))
-        self._db.run("save_mentions", **held(lease), mentions=self._last_portion(lease, rows, ROWS_AT_ONCE))
+        self._db.run(
+            "save_mentions",
+            **held(lease),
+            mentions=self._last_portion(lease, rows, ROWS_AT_ONCE),
+            relation_mentions=Jsonb([relation._asdict() for relation in relations]),
+            notes=Jsonb(dict(notes)),
+        )
+
+    def relation_mentions(self, document_id: DocumentId) -> list[RelationMention]:
+        """See ``ports.DocumentStore``."""
+        return [RelationMention(*row) for row in self._db.rows("relation_mentions", document=document_id)]
 
     def mentions(self, document_id: DocumentId) -> list[ResolvedMention]:
         """See ``ports.DocumentStore``."""
@@ -339,6 +358,7 @@ def _figures(rows: Fetch, documents: list[str]) -> GraphFigures:
     return GraphFigures(
         _entities(rows("touched_entities", documents=documents)),
         tuple(GraphRelation(*r) for r in rows("touched_relations", documents=documents)),
+        tuple(GraphRelated(*r) for r in rows("touched_related", documents=documents)),
     )
 
 
@@ -369,6 +389,7 @@ def _entity_graph(rows: Fetch, changed: Rows) -> EntityGraph:
         entities,
         tuple(GraphMention(*r) for r in rows("entities_mentions", ids=stand)),
         tuple(GraphRelation(*r) for r in rows("entities_relations", ids=stand)),
+        tuple(GraphRelated(*r) for r in rows("entities_related", ids=stand)),
     )
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from pipeline.endpoints import LOOPBACK, embedded, running_endpoints
 from pipeline.engines.weights import INSTALL, State, installed_weights
 from pipeline.errors import Misconfigured, PipelineError
+from pipeline.hosted import Hosted
 from pipeline.settings import Settings
 from pipeline.supervisor.probes import ping_broker, ping_database, ping_graph, where
 from pipeline.supervisor.processes import free_ports
@@ -135,6 +136,15 @@ def _services(settings: Settings) -> Iterator[Check]:
                 yield _attempt("bucket", lambda: use.bucket.check())
         if settings.textract_queue_url:
             yield _attempt("textract notices", lambda: _notices(use))
+    hosted = Hosted(settings, alone=True)
+    if settings.ner_engine == "remote":
+        yield _attempt("language model", lambda: hosted.finder(None).probe())
+    if settings.ocr_engine == "remote":
+        yield _attempt("seeing model", lambda: hosted.ocr().probe())
+    if settings.embedding_engine == "remote":
+        yield _attempt("embedding model", lambda: hosted.embedder().probe())
+    if settings.speech_engine == "remote":
+        yield _attempt("speech model", lambda: hosted.speech().probe())
 
 
 def _textract(use: Services) -> str:

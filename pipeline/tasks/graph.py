@@ -6,7 +6,7 @@ from pipeline.celery_app import app
 from pipeline.errors import ServiceUnavailable
 from pipeline.model import DocumentId, Engine, Evidence, GraphWork, Lease
 from pipeline.ports import GraphStore
-from pipeline.stages.relations import Named, co_occurrences
+from pipeline.stages.relations import Named, co_occurrences, typed
 from pipeline.stages.sentences import sentence_spans
 from pipeline.status import Step
 from pipeline.tasks.stage_task import stage_task
@@ -17,12 +17,13 @@ RELATIONS = "1"  # raise it when the same text would give other relations
 
 @stage_task(Step.BUILD_RELATIONSHIPS, lambda _: (Engine("relations", RELATIONS),))
 def build_relationships(lease: Lease) -> None:
-    """Relate entities that stand in one sentence, and write the document's part of the graph."""
+    """Relate entities that one sentence names or a model related, and write the document's part of the graph."""
     use = services()
     text = use.documents.reading(lease.document_id).text
-    named = [Named(m.start, m.end, m.entity_id, m.type) for m in use.documents.mentions(lease.document_id)]
-    relations = co_occurrences(sentence_spans(text), named)
-    use.documents.save_relations(lease, [Evidence(*relation, confidence=1.0) for relation in relations])
+    mentions = use.documents.mentions(lease.document_id)
+    together = co_occurrences(sentence_spans(text), [Named(m.start, m.end, m.entity_id, m.type) for m in mentions])
+    said = typed([m.entity_id for m in mentions], use.documents.relation_mentions(lease.document_id))
+    use.documents.save_relations(lease, [Evidence(*relation) for relation in together + said])
     with use.documents.graph_writing(lease) as work:
         _write(use.graph, work)
     use.documents.finish_graph(lease)

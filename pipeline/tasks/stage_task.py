@@ -20,11 +20,11 @@ from pipeline.errors import (
     NotReady,
     Outage,
     PipelineError,
+    Refused,
     ServiceUnavailable,
     Throttled,
 )
 from pipeline.model import DocumentId, Engine, Lease, Verdict
-from pipeline.queues import queue_of
 from pipeline.status import Step
 from pipeline.wiring import Services, services
 
@@ -48,6 +48,7 @@ OPTIONS = {
 MadeBy = Callable[[Services], Iterable[Engine]]
 Body = Callable[[Lease], Signature | None]  # returns what is to be done in the step's place
 
+_told: set[tuple[str, str]] = set()
 _performers: dict[str, Callable[[Task, DocumentId], None]] = {}
 
 
@@ -98,7 +99,7 @@ def _go_on_here(task: Task, document_id: DocumentId, began: float) -> None:
     following = task.request.chain or []
     while following and time.monotonic() - began < QUICK:
         perform = _performers.get(following[-1]["task"])
-        if perform is None or queue_of(following[-1]["task"]) not in app.amqp.queues.consume_from:
+        if perform is None or app.conf.task_routes[following[-1]["task"]]["queue"] not in app.amqp.queues.consume_from:
             return
         perform(task, document_id)
         following.pop()
@@ -173,14 +174,23 @@ def _settle(use: Services, lease: Lease, fault: Exception) -> None:
         again = use.documents.fail(lease, code, message, None if tries == 0 else wait, tries, longest)
     except (LeaseLost, ServiceUnavailable):
         again = True  # somebody else has it already, or gets it when the lease runs out
-    level = logging.INFO if isinstance(fault, NotReady) else logging.WARNING if again else logging.ERROR
-    log.log(level, "%s of %s: %s (%s)", lease.step, lease.document_id, message, code)
+    log.log(_level(fault, again=again), "%s of %s: %s (%s)", lease.step, lease.document_id, message, code)
     raise Ignore
+
+
+def _level(fault: Exception, *, again: bool) -> int:
+    """How loudly it is said; what a person must mend for all documents, once."""
+    if isinstance(fault, Misconfigured):
+        cause = fault.code, fault.message
+        known = cause in _told
+        _told.add(cause)
+        return logging.INFO if known else logging.ERROR
+    return logging.INFO if isinstance(fault, NotReady) else logging.WARNING if again else logging.ERROR
 
 
 def _explain(use: Services, fault: Exception) -> tuple[str, str, int | None]:
     """Code, message and how often to try again at most; None: as often as it takes."""
-    if isinstance(fault, BadDocument | Misconfigured):
+    if isinstance(fault, BadDocument | Misconfigured) and not isinstance(fault, Refused):
         return fault.code, fault.message, 0
     if isinstance(fault, PipelineError):
         return fault.code, fault.message, None if isinstance(fault, AS_LONG_AS_IT_TAKES) else use.settings.step_retries

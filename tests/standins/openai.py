@@ -186,6 +186,8 @@ class OpenAIStandIn:
             return Reply(body={"task": "transcribe", "language": "english", "duration": 1.0} | heard)
         if path.endswith("/chat/completions"):
             return self._chat(body)
+        if "/models/" in path:
+            return Reply(body={"id": body["model"], "object": "model", "created": 0, "owned_by": "test"})
         return error(404, f"Unknown path {path}", "")
 
     def _chat(self, body: dict[str, Any]) -> Reply:
@@ -290,17 +292,23 @@ class _Handler(BaseHTTPRequestHandler):
     wbufsize = -1
 
     def do_GET(self) -> None:
-        self._send(Reply(body=self.server.standin.report()))
+        _, listed, model = self.path.rpartition("/models/")
+        if listed:
+            self._send(self.server.standin.reply(self.path, {"model": model}, self._key()))
+        else:
+            self._send(Reply(body=self.server.standin.report()))
 
     def do_POST(self) -> None:
         raw = self.rfile.read(int(self.headers["Content-Length"]))
-        key = self.headers.get("api-key") or self.headers.get("Authorization", "").removeprefix("Bearer ")
-        reply = self.server.standin.reply(self.path.partition("?")[0], self._body(raw), key)
+        reply = self.server.standin.reply(self.path.partition("?")[0], self._body(raw), self._key())
         if reply.hang:
             time.sleep(reply.hang)
             self.close_connection = True
             return
         self._send(reply)
+
+    def _key(self) -> str:
+        return self.headers.get("api-key") or self.headers.get("Authorization", "").removeprefix("Bearer ")
 
     def _body(self, raw: bytes) -> dict[str, Any]:
         kind = self.headers["Content-Type"]

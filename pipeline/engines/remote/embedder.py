@@ -80,6 +80,16 @@ class RemoteEmbedder:
         vectors = [np.frombuffer(base64.b64decode(known[keys[text]]), "<f4") for text in sent]
         return np.array(vectors, dtype=np.float32).reshape(len(texts), self._dimension)
 
+    def probe(self) -> str:
+        """Ask for one vector, whatever is remembered.
+
+        Raises:
+            PipelineError: as ``embed``.
+        """
+        self._rows([NOTHING])
+        endpoint = self._caller.endpoint
+        return f"{endpoint.model} at {endpoint.base_url} gives vectors of length {self._dimension}"
+
     def _fingerprint(self, text: str) -> str:
         return fingerprint_of("embedding", VERSION, self._caller.endpoint.model, str(self._dimension), text)
 

@@ -7,7 +7,7 @@ from email.utils import mktime_tz, parsedate_tz
 from typing import TYPE_CHECKING
 
 from pipeline.engines.remote.endpoint import Endpoint
-from pipeline.errors import BadDocument, Misconfigured, PipelineError, ServiceUnavailable, Throttled
+from pipeline.errors import BadDocument, Misconfigured, PipelineError, Refused, ServiceUnavailable, Throttled
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -78,7 +78,7 @@ def _by_status(fault: "APIStatusError", endpoint: Endpoint) -> PipelineError:
     name, status = endpoint.name, fault.status_code
     if status == 429:
         if fault.code == "insufficient_quota":
-            return Misconfigured(f"The account at {name} has no credit left: pay, or set another key.", "quota_spent")
+            return Refused(f"The account at {name} has no credit left: pay, or set another key.", "quota_spent")
         headers = fault.response.headers
         return Throttled(f"{name} asks to slow down.", "throttled", pause_asked(headers) or _reset(headers) or USUAL_PAUSE)
     if status in {408, 409} or status >= 500:
@@ -86,9 +86,9 @@ def _by_status(fault: "APIStatusError", endpoint: Endpoint) -> PipelineError:
             return Throttled(f"{name} is overloaded (HTTP {status}).", "overloaded", pause)
         return ServiceUnavailable(f"{name} failed (HTTP {status}).", "server_error")
     if status == 401:
-        return Misconfigured(f"{name} does not accept the key: set the right one.", "key_refused")
+        return Refused(f"{name} does not accept the key: set the right one.", "key_refused")
     if status == 403:
-        return Misconfigured(f"The key may not use {endpoint.model} at {name}, or not from this region.", "no_permission")
+        return Refused(f"The key may not use {endpoint.model} at {name}, or not from this region.", "no_permission")
     if status == 404:
         return Misconfigured(f"{name} has no model {endpoint.model!r}, or its address is wrong.", "unknown_model")
     return _by_words(fault, endpoint)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 PIECE = 6000
+PROBE = "Ada Lovelace wrote to Charles Babbage in London."
 SHORTEST_PIECE = 300
 """Characters; a model that cannot take so few is the wrong one."""
 
@@ -61,6 +62,15 @@ class RemoteFinder:
             ServiceUnavailable: the service does not answer; what was answered before is not paid for again.
         """
         return _joined([_moved(self._read(text[start:end]), start) for start, end in pieces(text, self._piece)])
+
+    def probe(self) -> str:
+        """Ask about one sentence, whatever is remembered.
+
+        Raises:
+            PipelineError: as ``extract``.
+        """
+        self._chat.answer(about(PROBE), _check)
+        return f"{self._caller.endpoint.model} at {self._caller.endpoint.base_url} answers"
 
     def _read(self, piece: str) -> Extraction:
         if not any(map(str.isalnum, piece)):

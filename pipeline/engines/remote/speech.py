@@ -73,6 +73,16 @@ class RemoteSpeech:
         page = Page(1, text, Source.SPEECH, _mean(segments), segments=tuple(segments))
         return page, language if segments else ""
 
+    def probe(self) -> str:
+        """Ask whether the service has the model; nothing is heard, so nothing is paid for.
+
+        Raises:
+            PipelineError: as ``transcribe``.
+        """
+        endpoint = self._caller.endpoint
+        self._caller.call(lambda client: client.models.retrieve(endpoint.model), 0, lambda _: None)
+        return f"{endpoint.model} at {endpoint.base_url} is there"
+
     def _hear(self, window: "NDArray[np.int16]", language: str) -> dict[str, Any]:
         file = _wav(window)
         model = self._caller.endpoint.model

@@ -21,6 +21,8 @@ LONGEST_SIDE = 2048
 PNG_LIMIT = 4_000_000
 """Bytes; a larger picture goes as JPEG."""
 POINTS = 72
+PROBE = 64
+"""Pixels of a side."""
 TOKENS = 4000
 """Booked for a page: its picture and its text, about."""
 
@@ -73,6 +75,17 @@ class RemoteOcr:
             raise Unanswered(f"Page {image.number}: {fault}", "too_long") from fault
         text = _tidy(json_object(answer)["text"])
         return _page(image, text, CONFIDENCE if text else 0.0)
+
+    def probe(self) -> str:
+        """Show it a small picture.
+
+        Raises:
+            PipelineError: as ``recognize``.
+        """
+        from PIL import Image
+
+        self._chat.answer(_question(_data_url(Image.new("L", (PROBE, PROBE), "white"))), _check)
+        return f"{self._caller.endpoint.model} at {self._caller.endpoint.base_url} sees"
 
 
 def _question(url: str) -> Question:

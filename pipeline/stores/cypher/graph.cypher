@@ -90,6 +90,25 @@ CREATE (s)-[:CO_OCCURS_WITH {weight: row.weight, documents: row.documents}]->(o)
 // name: delete_relations
 UNWIND $rows AS row MATCH (a:Entity {id: row.rare})-[r:CO_OCCURS_WITH]-(:Entity {id: row.common}) DELETE r
 
+// name: entities_related
+UNWIND $ids AS id MATCH (e:Entity {id: id})-[r:RELATED]->(o:Entity)
+RETURN collect([e.id, r.predicate, o.id, r.evidence, r.documents, r.confidence]) AS state
+
+// name: entities_related_to
+UNWIND $ids AS id MATCH (e:Entity {id: id})<-[r:RELATED]-(s:Entity)
+RETURN collect([s.id, r.predicate, e.id, r.evidence, r.documents, r.confidence]) AS state
+
+// name: write_related
+UNWIND $rows AS row MATCH (s:Entity {id: row.subject}) MATCH (o:Entity {id: row.object})
+OPTIONAL MATCH (s)-[r:RELATED {predicate: row.predicate}]->(o)
+SET r.evidence = row.evidence, r.documents = row.documents, r.confidence = row.confidence
+WITH row, r WHERE r IS NULL
+MATCH (s:Entity {id: row.subject}) MATCH (o:Entity {id: row.object})
+CREATE (s)-[:RELATED {predicate: row.predicate, evidence: row.evidence, documents: row.documents, confidence: row.confidence}]->(o)
+
+// name: delete_related
+UNWIND $rows AS row MATCH (s:Entity {id: row.subject})-[r:RELATED {predicate: row.predicate}]->(:Entity {id: row.object}) DELETE r
+
 // name: count_nodes
 MATCH (n:Document {project: $project}) RETURN 'Document' AS name, count(n) AS number
 UNION ALL MATCH (n:Chunk {project: $project}) RETURN 'Chunk' AS name, count(n) AS number

@@ -35,6 +35,10 @@ UNWIND $ids AS id MATCH (n:Chunk {id: id})-[r:MENTIONS]->(o) RETURN collect([n.i
 // name: read_CO_OCCURS_WITH
 UNWIND $ids AS id MATCH (n:Entity {id: id})-[r:CO_OCCURS_WITH]->(o) RETURN collect([n.id, o.id, r.weight, r.documents]) AS found
 
+// name: read_RELATED
+UNWIND $ids AS id MATCH (n:Entity {id: id})-[r:RELATED]->(o)
+RETURN collect([n.id, o.id, r.predicate, r.evidence, r.documents, r.confidence]) AS found
+
 // name: write_Document
 UNWIND $rows AS row MERGE (n:Document {id: row.id}) SET n += row
 
@@ -75,6 +79,9 @@ UNWIND $ids AS id MATCH (n:Chunk {id: id})-[r:MENTIONS]->() DELETE r
 // name: clear_CO_OCCURS_WITH
 UNWIND $ids AS id MATCH (n:Entity {id: id})-[r:CO_OCCURS_WITH]->() DELETE r
 
+// name: clear_RELATED
+UNWIND $ids AS id MATCH (n:Entity {id: id})-[r:RELATED]->() DELETE r
+
 // name: write_HAS_CHUNK
 UNWIND $rows AS row MATCH (n:Chunk {id: row[0]}) MATCH (o:Document {id: row[1]}) CREATE (n)<-[:HAS_CHUNK]-(o)
 
@@ -88,6 +95,10 @@ CREATE (n)-[:MENTIONS {count: row[2], confidence: row[3]}]->(o)
 // name: write_CO_OCCURS_WITH
 UNWIND $rows AS row MATCH (n:Entity {id: row[0]}) MATCH (o:Entity {id: row[1]})
 CREATE (n)-[:CO_OCCURS_WITH {weight: row[2], documents: row[3]}]->(o)
+
+// name: write_RELATED
+UNWIND $rows AS row MATCH (n:Entity {id: row[0]}) MATCH (o:Entity {id: row[1]})
+CREATE (n)-[:RELATED {predicate: row[2], evidence: row[3], documents: row[4], confidence: row[5]}]->(o)
 
 // Nodes that lost their id are reached by no span.
 // name: count_nameless

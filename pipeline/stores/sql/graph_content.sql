@@ -57,6 +57,14 @@ with owners as materialized (
 select o.id::text, p.object_id::text, p.weight, p.documents
 from owners o left join graph_pairs(array(select id from owners), true) p on p.subject_id = o.id;
 
+-- name: RELATED
+with owners as materialized (
+    select id from entities
+    where project_id = %(project)s and id >= %(low)s and id < %(high)s and merged_into is null
+)
+select o.id::text, s.object_id::text, s.predicate, s.evidence, s.documents, s.confidence
+from owners o left join graph_related(array(select id from owners), true) s on s.subject_id = o.id;
+
 -- Of these ids: documents that are on their way or of which something is to be removed, their chunks, and entities that the graph is
 -- yet to be told of.
 -- name: on_the_way

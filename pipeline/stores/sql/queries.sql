@@ -101,7 +101,7 @@ select commit_node(%(document)s, %(token)s, %(language)s, %(category)s);
 select commit_chunks(%(document)s, %(token)s, %(chunks)s);
 
 -- name: save_mentions
-select commit_mentions(%(document)s, %(token)s, %(mentions)s);
+select commit_mentions(%(document)s, %(token)s, %(mentions)s, %(relation_mentions)s, %(notes)s);
 
 -- name: candidates
 select candidate_names(project_id, %(keys)s, %(blocking_keys)s) from documents where id = %(document)s;
@@ -135,6 +135,10 @@ from documents d join projects p on p.id = d.project_id where d.id = %(document)
 -- name: mentions
 select start_offset, end_offset, type::text, confidence, coalesce(entity_id::text, '')
 from mentions where document_id = %(document)s order by number;
+
+-- name: relation_mentions
+select subject, predicate, object, start_offset, end_offset, confidence
+from relation_mentions where document_id = %(document)s order by number;
 
 -- name: project_of
 select project_id::text from documents where id = %(document)s;
@@ -172,6 +176,10 @@ from entity_summaries(array(
 
 -- name: touched_relations
 select subject_id::text, object_id::text, weight, documents from pair_weights(%(documents)s::uuid[], true) order by 1, 2;
+
+-- name: touched_related
+select subject_id::text, predicate, object_id::text, evidence, documents, confidence
+from related_of(%(documents)s::uuid[]) order by 1, 2, 3;
 
 -- name: touched_done
 delete from graph_touched where document_id = any (%(documents)s::uuid[]) returning true;
@@ -211,6 +219,10 @@ where e.entity_id = any (%(ids)s::uuid[]) and m.chunk_id is not null group by 1,
 
 -- name: entities_relations
 select subject_id::text, object_id::text, weight, documents from graph_pairs(%(ids)s::uuid[]) order by 1, 2;
+
+-- name: entities_related
+select subject_id::text, predicate, object_id::text, evidence, documents, confidence
+from graph_related(%(ids)s::uuid[]) order by 1, 2, 3;
 
 -- name: select_documents
 select select_documents::text from select_documents(%(project)s, %(ids)s::uuid[], %(paths)s::text[], %(statuses)s::text[], %(failed_steps)s::text[]);

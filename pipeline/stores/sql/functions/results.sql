@@ -60,7 +60,9 @@ create or replace function note_changes(p_project uuid, p_names uuid[]) returns 
 $$;
 
 -- p_mentions: [{number, start, end, type, confidence}], the last portion; the chunk of a mention is the one that it starts in.
-create or replace function commit_mentions(p_document uuid, p_token bigint, p_mentions jsonb) returns void language plpgsql as $$
+-- p_relation_mentions: [{subject, predicate, object, start, end, confidence}], subject and object as numbers of mentions.
+create or replace function commit_mentions(p_document uuid, p_token bigint, p_mentions jsonb, p_relation_mentions jsonb, p_notes jsonb)
+returns void language plpgsql as $$
 declare
     d documents := hold_lease(p_document, 'extract_entities', p_token);
     v_text constant text := d.text || '';
@@ -83,8 +85,15 @@ begin
     left join lateral (
         select id, start_offset, end_offset, text from chunks where document_id = p_document and start_offset <= x.start
         order by start_offset desc limit 1) c on true;
+    delete from relation_mentions where document_id = p_document;
+    insert into relation_mentions (document_id, number, subject, predicate, object, start_offset, end_offset, confidence)
+    select p_document, x.number, x.subject, x.predicate, x.object, x.start, x."end", x.confidence
+    from rows from (jsonb_to_recordset(p_relation_mentions) as
+        (subject integer, predicate text, object integer, start integer, "end" integer, confidence real))
+        with ordinality as x (subject, predicate, object, start, "end", confidence, number);
     perform drop_unused(d.project_id, v_before);
     perform finish_step(d);
+    update document_steps set notes = p_notes where document_id = p_document and step = 'extract_entities';
 end $$;
 
 -- Known names that share a blocking key with the given ones or are among them, and the arrival up to which they are complete.
