@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import quote
 
-from pydantic import AliasChoices, BeforeValidator, Field, SecretStr, model_validator
+from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from pipeline.errors import Misconfigured
+from pipeline.plugins import Group, installed
 from pipeline.queues import WITH_LANGUAGE_MODEL, WORKER_TYPES, WorkerType
 
 MEGABYTE = 1024 * 1024
@@ -29,6 +30,23 @@ def _seconds(value: object) -> object:
 
 
 Seconds = Annotated[timedelta, BeforeValidator(_seconds), Field(gt=timedelta())]
+
+
+def _engine(group: Group, *own: str) -> AfterValidator:
+    """A validator for the name of an engine: one of ours, or of another package."""
+
+    def known(name: str) -> str:
+        if name not in own and name not in (others := installed(group)):
+            raise ValueError(f"there is no such engine; there are {', '.join([*own, *others])}.")
+        return name
+
+    return AfterValidator(known)
+
+
+OcrEngineName = Annotated[str, _engine(Group.OCR, "auto", "tesseract", "rapidocr", "textract", "textract-pages", "remote")]
+SpeechEngineName = Annotated[str, _engine(Group.SPEECH, "faster-whisper", "remote")]
+EmbeddingEngineName = Annotated[str, _engine(Group.EMBEDDING, "onnx", "remote")]
+NerEngineName = Annotated[str, _engine(Group.NER, "local", "remote")]
 
 
 class Settings(BaseSettings):
@@ -127,10 +145,11 @@ class Settings(BaseSettings):
     openai_structure: Literal["json_schema", "json_object with schema", "json_object", "none"] = "json_schema"
     """How the service is asked for JSON at first; what it refuses is left out by itself."""
 
-    ocr_engine: Literal["auto", "tesseract", "rapidocr", "textract", "textract-pages", "remote"] = "auto"
+    ocr_engine: OcrEngineName = "auto"
     """How images are read: tesseract (fast), rapidocr (strong, slow), auto (rapidocr where tesseract is unsure).
 
     By Amazon: textract (whole files, fetched from S3_BUCKET), textract-pages (page by page). remote: by a model that sees.
+    Or an engine that another package offers.
     """
     ocr_remote_model: str = ""
     """Model that reads pages with OCR_ENGINE=remote."""
@@ -152,16 +171,16 @@ class Settings(BaseSettings):
     """Folder of Tesseract language files; the packaged English ones unless set."""
     ocr_dpi: int = Field(200, ge=72, le=600)
     """Resolution at which pages without text are rendered."""
-    speech_engine: Literal["faster-whisper", "remote"] = "faster-whisper"
-    """How recordings are read: faster-whisper (here), remote (by the hosted SPEECH_REMOTE_MODEL)."""
+    speech_engine: SpeechEngineName = "faster-whisper"
+    """How recordings are read: faster-whisper (here), remote (by the hosted SPEECH_REMOTE_MODEL), or another package's."""
     speech_remote_model: str = "whisper-1"
     """Model that reads recordings with SPEECH_ENGINE=remote."""
     speech_remote_times: bool = True
     """Whether that model gives times; off for models that give the text alone."""
     speech_model: str = "base"
     """Whisper weights: `base` (packaged), a folder of CTranslate2 weights, or a Hugging Face id."""
-    embedding_engine: Literal["onnx", "remote"] = "onnx"
-    """What makes vectors: onnx (here), remote (the hosted EMBEDDING_REMOTE_MODEL)."""
+    embedding_engine: EmbeddingEngineName = "onnx"
+    """What makes vectors: onnx (here), remote (the hosted EMBEDDING_REMOTE_MODEL), or another package's."""
     embedding_remote_model: str = ""
     """Model that makes vectors with EMBEDDING_ENGINE=remote."""
     embedding_dimension: int = Field(384, ge=1, le=2000)
@@ -172,8 +191,8 @@ class Settings(BaseSettings):
     """Tokens of a text that the remote model reads."""
     embedding_model: str = "all-MiniLM-L6-v2"
     """Embedding weights: `all-MiniLM-L6-v2` (packaged), or a folder with its files."""
-    ner_engine: Literal["local", "remote"] = "local"
-    """What finds names: local (NER_MODEL), remote (a language model, which also tells how they relate)."""
+    ner_engine: NerEngineName = "local"
+    """What finds names: local (NER_MODEL), remote (a language model, which tells how they relate), or another package's."""
     ner_remote_model: str = ""
     """Language model that reads with NER_ENGINE=remote."""
     ner_fallback: bool = True
@@ -319,7 +338,7 @@ class Settings(BaseSettings):
     @property
     def worker_types(self) -> tuple[WorkerType, ...]:
         """The table of queues as these settings have it."""
-        if self.ner_engine == "local":
+        if self.ner_engine != "remote":
             return WORKER_TYPES
         return tuple(
             replace(w, pool=self.ner_pool, concurrency=self.ner_concurrency) if w.name == "entity" else w
@@ -329,7 +348,7 @@ class Settings(BaseSettings):
     @property
     def in_flight(self) -> int:
         """Most documents on their way: so many that a language model is asked about as many at once as it may be."""
-        if self.ner_engine == "local" or "documents_in_flight" in self.model_fields_set:
+        if self.ner_engine != "remote" or "documents_in_flight" in self.model_fields_set:
             return self.documents_in_flight
         return max(self.documents_in_flight, 2 * self.ner_concurrency)
 

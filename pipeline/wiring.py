@@ -9,6 +9,7 @@ from pipeline.endpoints import located
 from pipeline.graph_rows import GraphRows
 from pipeline.heartbeat import Heartbeat
 from pipeline.model import Engine
+from pipeline.plugins import Group, engine
 from pipeline.ports import (
     BlobStore,
     DocumentStore,
@@ -123,6 +124,9 @@ class Services:
             from pipeline.engines.ocr.tesseract import TesseractOcr
 
             return TesseractOcr(s.models, s.ocr_languages, s.ocr_tessdata)
+        if s.ocr_engine != "auto":
+            made: OcrEngine = engine(Group.OCR, s.ocr_engine, s)
+            return made
         from pipeline.engines.ocr.auto import AutoOcr
 
         return AutoOcr(s.models, s.ocr_languages, s.ocr_tessdata)
@@ -164,16 +168,20 @@ class Services:
     @cached_property
     def speech(self) -> SpeechEngine:
         """Recordings to text."""
-        if self.settings.speech_engine == "remote":
+        s = self.settings
+        if s.speech_engine == "remote":
             return self.hosted.speech()
+        if s.speech_engine != "faster-whisper":
+            made: SpeechEngine = engine(Group.SPEECH, s.speech_engine, s)
+            return made
         from pipeline.engines.speech.whisper import WhisperSpeech
 
-        return WhisperSpeech(self.settings.models, self.settings.speech_model)
+        return WhisperSpeech(s.models, s.speech_model)
 
     @property
     def speech_engine(self) -> Engine:
         """What recordings are read with, said without loading it."""
-        if self.settings.speech_engine == "remote":
+        if self.settings.speech_engine != "faster-whisper":
             return self.speech.engine
         from pipeline.engines.speech.whisper import WhisperSpeech
 
@@ -182,11 +190,15 @@ class Services:
     @cached_property
     def embedder(self) -> Embedder:
         """Text to vectors."""
-        if self.settings.embedding_engine == "remote":
+        s = self.settings
+        if s.embedding_engine == "remote":
             return self.hosted.embedder()
+        if s.embedding_engine != "onnx":
+            made: Embedder = engine(Group.EMBEDDING, s.embedding_engine, s)
+            return made
         from pipeline.engines.embeddings.onnx_embedder import OnnxEmbedder
 
-        return OnnxEmbedder(self.settings.embedding_model, self.settings.models)
+        return OnnxEmbedder(s.embedding_model, s.models)
 
     @cached_property
     def mention_finder(self) -> RelationFinder:
@@ -194,6 +206,9 @@ class Services:
         s = self.settings
         if s.ner_engine == "remote":
             return self.hosted.finder(self._local_finder() if s.ner_fallback else None)
+        if s.ner_engine != "local":
+            made: RelationFinder = engine(Group.NER, s.ner_engine, s)
+            return made
         return self._local_finder()
 
     def _local_finder(self) -> RelationFinder:
