@@ -1,18 +1,23 @@
 """What the graph must hold, by the database alone."""
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from datetime import timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
 
 import psycopg
 
 from pipeline.graph_rows import FIRST, LAST, Part, Rows, Span, Values, entity_label
-from pipeline.stores.database import SQL as TASKS_SQL
 from pipeline.stores.database import Database
+from pipeline.stores.graph_turns import alone
 from pipeline.stores.statements import load_statements
 
 SQL = load_statements("sql/graph_content.sql")
+TURN, PATIENCE = (
+    timedelta(seconds=20),
+    600.0,
+)  # nobody else need wait for long if this process dies; seconds to wait for others
 LOWEST, HIGHEST = str(UUID(int=0)), str(UUID(int=2**128 - 1))
 
 Connection = psycopg.Connection[tuple[Any, ...]]
@@ -49,15 +54,10 @@ class GraphContent:
     @contextmanager
     def alone(self, project: Project) -> Iterator["Moment"]:
         """One moment of the database, while nobody else writes the project's part of the graph."""
-        key = {"purpose": "graph", "key": project.id}
-        with self._db.connection() as connection:
-            connection.execute(TASKS_SQL["lock"].encode(), key)
-            try:
-                with connection.transaction():
-                    connection.execute("set transaction isolation level repeatable read, read only")
-                    yield Moment(connection, project)
-            finally:
-                connection.execute(TASKS_SQL["unlock"].encode(), key)
+        mine = alone(self._db, project.id, TURN, PATIENCE) if project.id else nullcontext()
+        with mine, self._db.connection() as connection, connection.transaction():
+            connection.execute("set transaction isolation level repeatable read, read only")
+            yield Moment(connection, project)
 
 
 class Moment:

@@ -20,7 +20,7 @@ class PageRanges:
         most_crashes: after so many deaths of a process over one range it has failed.
     """
 
-    def __init__(self, database: Database, lease: timedelta, most_crashes: int) -> None:
+    def __init__(self, database: Database, lease: timedelta = timedelta(seconds=20), most_crashes: int = 3) -> None:
         self._db = database
         self._lease = lease
         self._most_crashes = most_crashes

@@ -1,13 +1,10 @@
 """The database of record over a PostgreSQL URL. Every change of state is an SQL function; this file calls them."""
 
-import threading
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import timedelta
-from functools import partial
 from itertools import count, islice
 from types import MappingProxyType
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import psycopg
@@ -18,21 +15,12 @@ from pipeline.errors import BadDocument
 from pipeline.model import (
     Candidates,
     Chunk,
-    DocumentGraph,
     DocumentId,
     DocumentInfo,
     DocumentNode,
     Due,
-    EntityGraph,
     EntityType,
     Evidence,
-    GraphChunk,
-    GraphEntity,
-    GraphFigures,
-    GraphMention,
-    GraphRelated,
-    GraphRelation,
-    GraphWork,
     Lease,
     Mention,
     NameLink,
@@ -50,17 +38,16 @@ from pipeline.model import (
 )
 from pipeline.status import Step
 from pipeline.stores.control import Control
-from pipeline.stores.database import SQL, Database, Rows
+from pipeline.stores.database import Rows
+from pipeline.stores.graph_turns import GraphTurns
 from pipeline.stores.jobs import Jobs
 from pipeline.stores.page_ranges import PageRanges, held, page_rows
 
 NAMES_ARRIVED = "NL003"
-OUTDATED_AT_ONCE = 200  # documents that are removed from the graph, or mended there, in one turn
 CHUNKS_AT_ONCE, ROWS_AT_ONCE = 250, 5000  # in one statement; of about a megabyte
-FIGURES_AFTER = 64  # documents after which the graph's figures are brought up to date at the latest
 
 
-class PostgresStore(PageRanges, Jobs, Control):
+class PostgresStore(PageRanges, Jobs, GraphTurns, Control):
     """``ports.DocumentStore`` over psycopg.
 
     Args:
@@ -68,10 +55,6 @@ class PostgresStore(PageRanges, Jobs, Control):
         lease: how long a lease lasts without being renewed.
         most_crashes: after so many deaths of a process over one step the document is set aside.
     """
-
-    def __init__(self, database: Database, lease: timedelta = timedelta(seconds=20), most_crashes: int = 3) -> None:
-        super().__init__(database, lease, most_crashes)
-        self._graph_turn = threading.Lock()
 
     def submit(self, project: str, files: Sequence[Submission]) -> list[Submitted]:
         """See ``ports.DocumentStore``."""
@@ -253,35 +236,6 @@ class PostgresStore(PageRanges, Jobs, Control):
         rows = (relation._asdict() for relation in relations)
         self._db.run("save_relations", **held(lease), relations=self._last_portion(lease, rows, ROWS_AT_ONCE))
 
-    @contextmanager
-    def graph_writing(self, lease: Lease) -> Iterator[GraphWork]:
-        """See ``ports.DocumentStore``."""
-        project = self._row("project_of", lease.document_id)[0]
-        # Threads that wait for the project would hold the connections that the others need.
-        with self._graph_turn, self._alone("graph", project) as connection:
-            touched = _fetch(connection, "graph_turn", **held(lease), most=FIGURES_AFTER)
-            with _graph_work(connection, project, touched, [lease.document_id]) as work:
-                yield work
-
-    @contextmanager
-    def graph_refreshing(self, project_id: str) -> Iterator[GraphWork]:
-        """See ``ports.DocumentStore``."""
-        with self._graph_turn, self._alone("graph", project_id) as connection:
-            outdated = _fetch(connection, "outdated", project=project_id, most=OUTDATED_AT_ONCE)
-            touched = _fetch(connection, "graph_touched", project=project_id)
-            documents, numbers = [document for document, _ in outdated], [number for _, number in outdated]
-            with _graph_work(connection, project_id, touched, documents) as work:
-                yield work
-            _fetch(connection, "outdated_done", project=project_id, ids=documents, numbers=numbers)
-
-    def stale_graphs(self) -> list[str]:
-        """See ``ports.DocumentStore``."""
-        return [project for (project,) in self._db.rows("stale_graphs")]
-
-    def finish_graph(self, lease: Lease) -> None:
-        """See ``ports.DocumentStore``."""
-        self._db.run("finish_graph", **held(lease))
-
     def close(self) -> None:
         """See ``ports.DocumentStore``."""
         self._db.close()
@@ -298,99 +252,14 @@ class PostgresStore(PageRanges, Jobs, Control):
             last = following
         return Jsonb(last)
 
-    @contextmanager
-    def _alone(self, purpose: str, key: str) -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
-        with self._db.connection() as connection:
-            connection.execute(SQL["lock"].encode(), {"purpose": purpose, "key": key})
-            try:
-                yield connection
-            finally:
-                connection.execute(SQL["unlock"].encode(), {"purpose": purpose, "key": key})
-
     def _row(self, statement: str, document_id: DocumentId, **values: object) -> tuple[Any, ...]:
         return _only(self._db.rows(statement, document=document_id, **values))
-
-
-class Fetch(Protocol):
-    """Runs a named statement and fetches all rows."""
-
-    def __call__(self, statement: str, **values: object) -> Rows:
-        """See ``Database.rows``."""
-
-
-def _fetch(connection: psycopg.Connection[tuple[Any, ...]], statement: str, **values: object) -> Rows:
-    return connection.execute(SQL[statement].encode(), values).fetchall()
 
 
 def _only(rows: Rows) -> tuple[Any, ...]:
     if not rows:
         raise BadDocument("The document was deleted.", "deleted")
     return rows[0]
-
-
-@contextmanager
-def _graph_work(
-    connection: psycopg.Connection[tuple[Any, ...]], project: str, touched: Rows, own: Sequence[str]
-) -> Iterator[GraphWork]:
-    rows = partial(_fetch, connection)
-    documents = [document for (document,) in touched]
-    # One moment: what changes meanwhile is written by whoever changes it.
-    with connection.transaction():
-        connection.execute("set transaction isolation level repeatable read, read only")
-        changed = rows("changed_entities", project=project)
-        parts = {document: _document_graph(rows, document) for document in own}
-        work = GraphWork(
-            tuple(part for part in parts.values() if part),
-            _entity_graph(rows, changed),
-            _figures(rows, documents),
-            tuple(document for document, part in parts.items() if not part),
-        )
-    yield work
-    if changed:
-        rows("changed_done", project=project, ids=[i for i, _, _ in changed], numbers=[n for _, n, _ in changed])
-    if documents:
-        rows("touched_done", documents=documents)
-
-
-def _figures(rows: Fetch, documents: list[str]) -> GraphFigures:
-    if not documents:
-        return GraphFigures()
-    return GraphFigures(
-        _entities(rows("touched_entities", documents=documents)),
-        tuple(GraphRelation(*r) for r in rows("touched_relations", documents=documents)),
-        tuple(GraphRelated(*r) for r in rows("touched_related", documents=documents)),
-    )
-
-
-def _document_graph(rows: Fetch, document_id: str) -> DocumentGraph | None:
-    """The document's part; None if it has none, any more or yet."""
-    found = rows("graph_node", document=document_id)
-    if not found:
-        return None
-    told, *node = found[0]
-    if not told:
-        return DocumentGraph(DocumentNode(*node), (), (), ())
-    return DocumentGraph(
-        DocumentNode(*node),
-        tuple(GraphChunk(*r) for r in rows("graph_chunks", document=document_id)),
-        _entities(rows("graph_entities", document=document_id)),
-        tuple(GraphMention(*r) for r in rows("graph_mentions", document=document_id)),
-    )
-
-
-def _entity_graph(rows: Fetch, changed: Rows) -> EntityGraph:
-    if not changed:
-        return EntityGraph((), (), (), ())
-    stand = [i for i, _, stands in changed if stands]
-    entities = _entities(rows("entities_summary", ids=stand))
-    present = {e.id for e in entities}
-    return EntityGraph(
-        tuple(i for i, _, _ in changed if i not in present),
-        entities,
-        tuple(GraphMention(*r) for r in rows("entities_mentions", ids=stand)),
-        tuple(GraphRelation(*r) for r in rows("entities_relations", ids=stand)),
-        tuple(GraphRelated(*r) for r in rows("entities_related", ids=stand)),
-    )
 
 
 def vector_text(vector: NDArray[np.float32]) -> str:
@@ -400,7 +269,3 @@ def vector_text(vector: NDArray[np.float32]) -> str:
 
 def _due(rows: Rows) -> list[Due]:
     return [Due(DocumentId(i), Step(step)) for i, step in rows]
-
-
-def _entities(rows: Rows) -> tuple[GraphEntity, ...]:
-    return tuple(GraphEntity(i, name or "", EntityType(t), m, d) for i, name, t, m, d in rows)

@@ -3,7 +3,7 @@
 from celery import Task
 
 from pipeline.celery_app import app
-from pipeline.errors import ServiceUnavailable
+from pipeline.errors import NotReady, ServiceUnavailable
 from pipeline.model import DocumentId, Engine, Evidence, GraphWork, Lease
 from pipeline.ports import GraphStore
 from pipeline.stages.relations import Named, co_occurrences, typed
@@ -46,5 +46,5 @@ def _write(graph: GraphStore, work: GraphWork) -> None:
 
 
 refresh_graph: Task = app.task(
-    _refresh, name="refresh_graph", ignore_result=True, autoretry_for=(ServiceUnavailable,), retry_backoff=True
+    _refresh, name="refresh_graph", ignore_result=True, autoretry_for=(ServiceUnavailable, NotReady), retry_backoff=True
 )

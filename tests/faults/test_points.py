@@ -113,7 +113,7 @@ def test_a_process_that_dies_within_a_transaction_of_the_graph(rig: Rig, expecte
 
 
 @ONE_WORKER
-@pytest.mark.parametrize("point", ["begin", *SAVES, "save_relations", "graph_turn", "touched_done", "fail"])
+@pytest.mark.parametrize("point", ["begin", *SAVES, "save_relations", "take_graph_turn", "end_turn", "fail"])
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_a_connection_that_breaks_at_a_statement(rig: Rig, expected: Lines, when: str, point: str) -> None:
     """After it: whether it was committed is not known to the one who asked."""

@@ -140,89 +140,24 @@ from mentions where document_id = %(document)s order by number;
 select subject, predicate, object, start_offset, end_offset, confidence
 from relation_mentions where document_id = %(document)s order by number;
 
--- name: project_of
-select project_id::text from documents where id = %(document)s;
+-- name: take_graph_turn
+select take_graph_turn(%(document)s, %(token)s, %(lease)s, %(most)s);
 
--- name: lock
-select pg_advisory_lock(hashtext(%(purpose)s), hashtext(%(key)s));
+-- name: take_refresh_turn
+select take_refresh_turn(%(project)s, %(holder)s, %(claim)s, %(lease)s, %(most)s);
 
--- name: unlock
-select pg_advisory_unlock(hashtext(%(purpose)s), hashtext(%(key)s));
+-- name: take_turn
+select take_turn(%(project)s, %(holder)s, %(claim)s, %(lease)s);
 
--- name: graph_chunks
-select id::text, position, start_offset, end_offset, heading from chunks where document_id = %(document)s order by position;
+-- name: renew_turn
+select renew_turn(%(project)s, %(turn)s, %(lease)s);
 
--- name: graph_mentions
-select m.chunk_id::text, e.entity_id::text, count(*), max(m.confidence)
-from mentions m join canonical_entities e on e.name_id = m.entity_id
-where m.document_id = %(document)s and m.chunk_id is not null group by 1, 2 order by 1, 2;
-
--- name: graph_entities
-select e.entity_id::text, min(m.name), min(m.type)::text, count(*), 1
-from mentions m join canonical_entities e on e.name_id = m.entity_id
-where m.document_id = %(document)s group by 1 order by 1;
-
--- name: graph_turn
-select graph_turn::text from graph_turn(%(document)s, %(token)s, %(most)s);
-
--- name: graph_touched
-select document_id::text from graph_touched where project_id = %(project)s;
-
--- name: touched_entities
-select s.entity_id::text, s.name, s.type::text, s.mentions, s.documents
-from entity_summaries(array(
-    select distinct e.entity_id from mentions m join canonical_entities e on e.name_id = m.entity_id
-    where m.document_id = any (%(documents)s::uuid[])), true) s order by 1;
-
--- name: touched_relations
-select subject_id::text, object_id::text, weight, documents from pair_weights(%(documents)s::uuid[], true) order by 1, 2;
-
--- name: touched_related
-select subject_id::text, predicate, object_id::text, evidence, documents, confidence
-from related_of(%(documents)s::uuid[]) order by 1, 2, 3;
-
--- name: touched_done
-delete from graph_touched where document_id = any (%(documents)s::uuid[]) returning true;
+-- name: end_turn
+select end_turn(%(project)s, %(turn)s, %(done)s, %(changed)s::uuid[], %(numbers)s::bigint[], %(touched)s::uuid[],
+                %(documents)s::uuid[], %(document_numbers)s::bigint[]);
 
 -- name: stale_graphs
 select ask_for_graphs::text from ask_for_graphs();
-
--- What the graph holds of a document: nothing before its node was made, its chunks once it was told of them.
--- name: graph_node
-select was_told(d), d.id::text, p.name, d.file_name, d.source_path, d.media_type, d.language, d.category, coalesce(d.parent_id::text, '')
-from documents d join projects p on p.id = d.project_id
-where d.id = %(document)s and has_node(d);
-
--- name: outdated
-select document_id::text, number from outdated_documents(%(project)s, %(most)s);
-
--- name: outdated_done
-select outdated_done(%(project)s, %(ids)s::uuid[], %(numbers)s::bigint[]);
-
--- name: changed_entities
-select c.entity_id::text, c.number, coalesce(e.merged_into is null, false) as stands
-from graph_changes c left join entities e on e.id = c.entity_id
-where c.project_id = %(project)s order by 1;
-
--- name: changed_done
-delete from graph_changes c using unnest(%(ids)s::uuid[], %(numbers)s::bigint[]) as done (id, number)
-where c.project_id = %(project)s and c.entity_id = done.id and c.number = done.number
-returning true;
-
--- name: entities_summary
-select entity_id::text, name, type::text, mentions, documents from entity_summaries(%(ids)s::uuid[], true) order by 1;
-
--- name: entities_mentions
-select m.chunk_id::text, e.entity_id::text, count(*), max(m.confidence)
-from canonical_entities e join mentions m on m.entity_id = e.name_id
-where e.entity_id = any (%(ids)s::uuid[]) and m.chunk_id is not null group by 1, 2 order by 1, 2;
-
--- name: entities_relations
-select subject_id::text, object_id::text, weight, documents from graph_pairs(%(ids)s::uuid[]) order by 1, 2;
-
--- name: entities_related
-select subject_id::text, predicate, object_id::text, evidence, documents, confidence
-from graph_related(%(ids)s::uuid[]) order by 1, 2, 3;
 
 -- name: select_documents
 select select_documents::text from select_documents(%(project)s, %(ids)s::uuid[], %(paths)s::text[], %(statuses)s::text[], %(failed_steps)s::text[]);

@@ -16,6 +16,7 @@ create or replace function report_crash(p_document uuid, p_worker text, p_most_c
 declare
     d documents;
 begin
+    perform end_turns_of(p_worker);
     select * into d from documents where id = p_document and worker = p_worker and lease_until is not null
         and status in ('extracting', 'processing_chunks', 'processing') for update;
     if not found then

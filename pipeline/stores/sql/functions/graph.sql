@@ -2,7 +2,7 @@
 
 -- Note that the graph is being told of this document. Returns the documents whose figures are now to be brought up to date
 -- there: p_most at the latest, and all when no other document of the project is on its way.
-create or replace function graph_turn(p_document uuid, p_token bigint, p_most integer) returns setof uuid language plpgsql as $$
+create or replace function tell_of_document(p_document uuid, p_token bigint, p_most integer) returns setof uuid language plpgsql as $$
 declare
     d documents := hold_lease(p_document, 'build_relationships', p_token);
 begin

@@ -300,6 +300,7 @@ $$;
 
 -- The same for everything that a worker holds. Returns how many documents that were.
 create or replace function release_leases(p_worker text) returns bigint language sql as $$
+    select end_turns_of(p_worker);
     with released as (
         update documents set lease_until = null, not_before = '-infinity', updated_at = now()
         where starts_with(worker, p_worker || '/') and lease_until is not null and status in ('extracting', 'processing_chunks', 'processing')
