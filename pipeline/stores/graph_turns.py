@@ -180,7 +180,7 @@ def _entities(rows: Iterable[list[Any]] | None) -> tuple[GraphEntity, ...]:
 
 
 def _mentions(rows: Iterable[list[Any]] | None) -> tuple[GraphMention, ...]:
-    return tuple(GraphMention(*row) for row in rows or ())
+    return tuple(GraphMention(c, e, n, float(confidence)) for c, e, n, confidence in rows or ())  # in JSON, 1.0 is 1
 
 
 def _relations(rows: Iterable[list[Any]] | None) -> tuple[GraphRelation, ...]:
