@@ -188,4 +188,4 @@ def _relations(rows: Iterable[list[Any]] | None) -> tuple[GraphRelation, ...]:
 
 
 def _related(rows: Iterable[list[Any]] | None) -> tuple[GraphRelated, ...]:
-    return tuple(GraphRelated(*figures, float(confidence)) for *figures, confidence in rows or ())
+    return tuple(GraphRelated(s, p, o, n, d, float(confidence)) for s, p, o, n, d, confidence in rows or ())
