@@ -2,9 +2,9 @@
 
 usage: python benchmarks/language_model.py [--documents 300] [--limit 60] [--kills 2]
 
-A home of its own with NER_ENGINE=remote: the entity worker waits in 100 greenlets for a stand-in that allows ``limit`` requests
-a minute, refuses 5 % of the calls, fails at 2 %, is silent at 1 % and breaks its JSON at 1 %. The worker is killed (-9) now and
-then. Prints a table; the last line is {"lost": 0, "paid_twice": 0, "limit_overshoot": 0.0, …}.
+A home of its own with NER_ENGINE=remote: the entity worker waits in 100 greenlets for a stand-in that allows ``limit``
+requests a minute, refuses 5 % of the calls, fails at 2 %, is silent at 1 % and breaks its JSON at 1 %. The worker is killed
+(-9) now and then. Prints a table; the last line is {"lost": 0, "paid_twice": 0, "limit_overshoot": 0.0, …}.
 """
 
 import argparse
