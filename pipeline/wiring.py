@@ -171,6 +171,10 @@ class Services:
         s = self.settings
         if s.speech_engine == "remote":
             return self.hosted.speech()
+        if s.speech_engine == "openai-whisper":
+            from pipeline.engines.speech.openai_whisper import OpenAIWhisperSpeech
+
+            return OpenAIWhisperSpeech(s.models, s.speech_model, s.torch_device)
         if s.speech_engine != "faster-whisper":
             made: SpeechEngine = engine(Group.SPEECH, s.speech_engine, s)
             return made
@@ -181,6 +185,10 @@ class Services:
     @property
     def speech_engine(self) -> Engine:
         """What recordings are read with, said without loading it."""
+        if self.settings.speech_engine == "openai-whisper":
+            from pipeline.engines.speech.openai_whisper import OpenAIWhisperSpeech
+
+            return OpenAIWhisperSpeech.description(self.settings.speech_model)
         if self.settings.speech_engine != "faster-whisper":
             return self.speech.engine
         from pipeline.engines.speech.whisper import WhisperSpeech
@@ -193,6 +201,10 @@ class Services:
         s = self.settings
         if s.embedding_engine == "remote":
             return self.hosted.embedder()
+        if s.embedding_engine == "sentence-transformers":
+            from pipeline.engines.embeddings.sentence_transformer import SentenceTransformerEmbedder
+
+            return SentenceTransformerEmbedder(s.embedding_model, s.models, s.torch_device)
         if s.embedding_engine != "onnx":
             made: Embedder = engine(Group.EMBEDDING, s.embedding_engine, s)
             return made

@@ -1,4 +1,7 @@
-"""What every embedder promises."""
+"""What every embedder promises.
+
+That of the extra ``torch`` is left out where the extra is not installed. It is not in CI, where several GB have no place.
+"""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,16 +10,21 @@ import numpy as np
 import pytest
 
 from pipeline.engines.embeddings.onnx_embedder import OnnxEmbedder
+from pipeline.engines.embeddings.sentence_transformer import SentenceTransformerEmbedder
 from pipeline.engines.remote.embedder import RemoteEmbedder
 from pipeline.ports import Embedder
 from tests.office import TestOffice
 from tests.standins.openai import OpenAIStandIn
 
 
-@pytest.fixture(scope="module", params=["onnx", "remote"])
+@pytest.fixture(scope="module", params=["onnx", "remote", "sentence-transformers"])
 def embedder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Embedder]:
     if request.param == "onnx":
         yield OnnxEmbedder("all-MiniLM-L6-v2", tmp_path_factory.mktemp("models"))
+        return
+    if request.param == "sentence-transformers":
+        pytest.importorskip("sentence_transformers", reason="the extra torch is not installed")
+        yield SentenceTransformerEmbedder("all-MiniLM-L6-v2", tmp_path_factory.mktemp("models"), "cpu")
         return
     with OpenAIStandIn() as standin:
         yield RemoteEmbedder(TestOffice().caller(standin), 64, max_tokens=500)

@@ -1,4 +1,7 @@
-"""What every speech engine must do, on a sentence spoken by a synthesiser and on silence made here."""
+"""What every speech engine must do, on a sentence spoken by a synthesiser and on silence made here.
+
+That of the extra ``torch`` is left out where the extra is not installed. It is not in CI, where several GB have no place.
+"""
 
 import io
 from collections.abc import Iterator
@@ -10,19 +13,30 @@ import pytest
 import soundfile
 
 from pipeline.engines.remote.speech import RemoteSpeech
+from pipeline.engines.speech.openai_whisper import OpenAIWhisperSpeech
 from pipeline.engines.speech.whisper import WhisperSpeech
+from pipeline.engines.weights import weight_files
 from pipeline.model import Sound, Source
 from pipeline.ports import SpeechEngine
 from tests.office import TestOffice
 from tests.standins.openai import Behaviour, OpenAIStandIn
+from tests.whisper_checkpoint import write_checkpoint
 
+# openai-whisper leaves its table of tokens open
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 RATE = 16_000
 SPOKEN = Path(__file__).parents[1] / "data" / "spoken.flac"
 
 
-@pytest.fixture(scope="module", params=["whisper", "remote"])
+@pytest.fixture(scope="module", params=["whisper", "remote", "openai-whisper"])
 def engine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SpeechEngine]:
-    whisper = WhisperSpeech(tmp_path_factory.mktemp("models"))
+    models = tmp_path_factory.mktemp("models")
+    if request.param == "openai-whisper":
+        pytest.importorskip("whisper", reason="the extra torch is not installed")
+        checkpoint = write_checkpoint(weight_files("whisper-base", models)["model.bin"], models / "base.pt")
+        yield OpenAIWhisperSpeech(models, str(checkpoint), "cpu")
+        return
+    whisper = WhisperSpeech(models)
     if request.param == "whisper":
         yield whisper
         return

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.engines.speech import whisper
+from pipeline.engines.speech.hearing import WINDOW
 from pipeline.engines.speech.whisper import WhisperSpeech
 from pipeline.engines.speech.windows import RATE, windows
 from pipeline.errors import Misconfigured
@@ -21,8 +21,8 @@ def test_pyav_is_never_loaded() -> None:
         "    def find_spec(self, name, path=None, target=None):\n"
         "        assert name.partition('.')[0] != 'av', 'PyAV is imported'\n"
         "sys.meta_path.insert(0, Guard())\n"
-        "from pipeline.engines.speech import whisper\n"
-        "library, _ = whisper._faster_whisper()\n"
+        "from pipeline.engines.speech import hearing\n"
+        "library, _ = hearing.faster_whisper()\n"
         "assert library.WhisperModel and 'av' not in sys.modules\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
@@ -48,10 +48,10 @@ def test_a_folder_with_broken_weights_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_long_recording_is_cut_where_it_is_quiet() -> None:
-    samples = np.full(whisper.WINDOW + 60 * RATE, 1000, np.int16)
-    quiet = whisper.WINDOW - 12 * RATE
+    samples = np.full(WINDOW + 60 * RATE, 1000, np.int16)
+    quiet = WINDOW - 12 * RATE
     samples[quiet : quiet + RATE] = 0
-    (first, window), (second, rest) = windows(samples, whisper.WINDOW)
+    (first, window), (second, rest) = windows(samples, WINDOW)
     assert (first, second, len(window) + len(rest)) == (0, len(window), len(samples))
     assert quiet < second < quiet + RATE
 
