@@ -90,7 +90,7 @@ def measure(database: Database) -> dict[str, Timed]:
         "repair": timed(lambda: store.repair(timedelta(hours=2), 100)),
         "next due": timed(store.next_due),
         "stale graphs": timed(store.stale_graphs),
-        "status": timed(lambda: look(reports)),
+        "status": timed(lambda: look(reports, {})),
         "states": timed(reports.states),
         "totals": timed(reports.totals),
         "waiting": timed(reports.waiting),

@@ -77,6 +77,14 @@ class NotReady(PipelineError):
         self.check_again_in = check_again_in
 
 
+class OverBudget(NotReady):
+    """The project's budget is used up: nothing more is paid for until it is raised."""
+
+    code = "over_budget"
+    exit_code = 4
+    advice = "Raise the budget: nlp-pipeline budget AMOUNT."
+
+
 class Misconfigured(PipelineError):
     """A setting is missing or wrong: a person must act."""
 

@@ -1,6 +1,5 @@
 """Engines behind one OpenAI-compatible endpoint, built from the settings. They share limits, books and answers."""
 
-import logging
 from functools import cached_property
 
 from pipeline.engines.remote.calling import Caller, Office
@@ -9,23 +8,13 @@ from pipeline.engines.remote.endpoint import Endpoint
 from pipeline.engines.remote.finder import RemoteFinder
 from pipeline.engines.remote.speech import RemoteSpeech
 from pipeline.engines.remote.vision import RemoteOcr
-from pipeline.model import Booking, Usage
-from pipeline.ports import MentionFinder
+from pipeline.model import Booking
+from pipeline.ports import AnswerCache, MentionFinder, Meter
 from pipeline.settings import Settings
-from pipeline.stores.answers import MemoryAnswers, RedisAnswers
+from pipeline.stores.answers import MemoryAnswers
 from pipeline.stores.rate_limits import Limit, RedisRateLimits
 
 NAME = "openai"
-
-log = logging.getLogger(__name__)
-
-
-class LoggedUsage:
-    """Implements ``ports.Meter`` in the log."""
-
-    def record(self, usage: Usage) -> None:
-        """One call that was answered."""
-        log.info("%s: %s", usage.endpoint, usage)
 
 
 class NoLimits:
@@ -46,13 +35,15 @@ class Hosted:
     """Engines of the service that the settings name.
 
     Args:
-        settings: with the broker's address, which keeps limits and answers for all workers.
-        alone: without the broker, for a look at the service.
+        settings: with the broker's address, which keeps the limits for all workers.
+        meter: counts what is paid for.
+        answers: keeps it. Without them nothing is counted, kept or limited: for a look at the service.
     """
 
-    def __init__(self, settings: Settings, *, alone: bool = False) -> None:
+    def __init__(self, settings: Settings, meter: Meter | None = None, answers: AnswerCache | None = None) -> None:
         self._settings = settings
-        self._alone = alone
+        self._meter = meter
+        self._answers = answers
 
     def finder(self, fallback: MentionFinder | None) -> RemoteFinder:
         """Names and relations by a language model."""
@@ -89,7 +80,7 @@ class Hosted:
     @cached_property
     def _office(self) -> Office:
         s = self._settings
-        if self._alone:
-            return Office(NoLimits(), LoggedUsage(), MemoryAnswers())
+        if self._answers is None:
+            return Office(NoLimits(), None, MemoryAnswers())
         limit = Limit(s.openai_requests_per_minute, s.openai_tokens_per_minute)
-        return Office(RedisRateLimits(s.broker, {NAME: limit}), LoggedUsage(), RedisAnswers(s.broker))
+        return Office(RedisRateLimits(s.broker, {NAME: limit}), self._meter, self._answers)

@@ -3,6 +3,7 @@
 A service whose URL is not set is started by the embedded supervisor, which hands its address on by the same variables.
 """
 
+import json
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Annotated, Literal, Self
 from urllib.parse import quote
 
 from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field, SecretStr, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from pipeline.errors import Misconfigured
 from pipeline.plugins import Group, installed
@@ -29,7 +30,24 @@ def _seconds(value: object) -> object:
         return value
 
 
+def _prices(value: object) -> object:
+    """A value that is no JSON is the path of a file of it."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return json.loads(value if value.lstrip().startswith("{") else Path(value).expanduser().read_text(encoding="utf-8"))
+    except OSError as fault:
+        raise ValueError(f"the file cannot be read: {fault.strerror}") from None
+    except ValueError:
+        raise ValueError("this is no JSON") from None
+
+
 Seconds = Annotated[timedelta, BeforeValidator(_seconds), Field(gt=timedelta())]
+
+Price = Annotated[
+    dict[Annotated[str, Field(pattern="^(input|output|page|minute)$")], Annotated[float, Field(ge=0, allow_inf_nan=False)]],
+    Field(min_length=1),
+]
 
 
 def _engine(group: Group, *own: str) -> AfterValidator:
@@ -219,6 +237,16 @@ class Settings(BaseSettings):
     """Where engines of the extra `torch` run: auto (a graphics card if there is one), cpu."""
     model_folder: Path | None = None
     """Folder where prepared weights are kept; `models` under NLP_PIPELINE_HOME unless set."""
+
+    prices: Annotated[dict[str, Price], NoDecode, BeforeValidator(_prices)] = {}
+    """What services cost: JSON, or the path of a JSON file: `{"MODEL": {"input": 2.5, "output": 10, "page": 0.01}}`.
+
+    For each model `input` and `output` (a million tokens), `page`, `minute`, in one currency; what is not named costs
+    nothing. The cost of a model that is not named is unknown.
+    """
+
+    paid_answers_days: int = Field(90, ge=1)
+    """How long an answer that was paid for is kept if no document asks for it; deleting its documents removes it too."""
 
     large_document_pages: int = Field(20, ge=1)
     """A PDF or TIFF with more pages is read in ranges of at most so many, side by side."""

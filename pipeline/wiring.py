@@ -1,6 +1,7 @@
 """What a process needs, built once from the settings and only when it is first used."""
 
 import os
+from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -11,11 +12,13 @@ from pipeline.heartbeat import Heartbeat
 from pipeline.model import Engine
 from pipeline.plugins import Group, engine
 from pipeline.ports import (
+    AnswerCache,
     BlobStore,
     DocumentStore,
     Embedder,
     GraphStore,
     MentionFinder,
+    Meter,
     ObjectBlobs,
     OcrEngine,
     Reader,
@@ -29,6 +32,9 @@ if TYPE_CHECKING:
     from pipeline.engines.ocr.textract_jobs import TextractJobs
     from pipeline.engines.ocr.textract_notices import TextractNotices
     from pipeline.hosted import Hosted
+    from pipeline.stores.database import Database
+
+HANDED_ON = timedelta(minutes=15)  # for how long the broker knows an answer that is kept in the database
 
 
 class Services:
@@ -42,12 +48,35 @@ class Services:
         self.settings = settings
 
     @cached_property
+    def database(self) -> "Database":
+        """Connections to PostgreSQL, shared by all that is kept there."""
+        from pipeline.stores.database import Database
+
+        return Database(self.settings.database)
+
+    @cached_property
     def documents(self) -> DocumentStore:
         """The database of record."""
-        from pipeline.stores.database import Database
         from pipeline.stores.postgres import PostgresStore
 
-        return PostgresStore(Database(self.settings.database), self.settings.lease_duration)
+        return PostgresStore(self.database, self.settings.lease_duration)
+
+    @cached_property
+    def meter(self) -> Meter:
+        """What paid services use, and the budgets."""
+        from pipeline.stores.usage import DatabaseMeter
+
+        return DatabaseMeter(self.database, self.settings.prices)
+
+    @cached_property
+    def answers(self) -> AnswerCache:
+        """Answers that were paid for."""
+        from pipeline.stores.answers import MemoryAnswers, RedisAnswers
+        from pipeline.stores.kept_answers import KeptAnswers
+
+        s = self.settings
+        near = RedisAnswers(s.broker, HANDED_ON) if s.broker else MemoryAnswers()
+        return KeptAnswers(self.database, near, timedelta(days=s.paid_answers_days))
 
     @cached_property
     def graph(self) -> GraphStore:
@@ -136,7 +165,8 @@ class Services:
         """Textract, page by page."""
         from pipeline.engines.ocr.textract import TextractOcr
 
-        return TextractOcr(self.settings.features, self._amazon(self.settings.textract_endpoint_url))
+        s = self.settings
+        return TextractOcr(s.features, self._amazon(s.textract_endpoint_url), self.meter, self.answers)
 
     @cached_property
     def document_ocr(self) -> "TextractJobs | None":
@@ -233,7 +263,7 @@ class Services:
         """Engines behind an OpenAI-compatible endpoint."""
         from pipeline.hosted import Hosted
 
-        return Hosted(self.settings)
+        return Hosted(self.settings, self.meter, self.answers)
 
     @cached_property
     def pattern_finder(self) -> MentionFinder:
@@ -249,7 +279,7 @@ class Services:
 
     def close(self) -> None:
         """Give back connections and child processes."""
-        for name in ("documents", "graph", "graph_rows", "reader", "blobs", "bucket"):
+        for name in ("documents", "database", "graph", "graph_rows", "reader", "blobs", "bucket"):
             if name in self.__dict__:
                 self.__dict__[name].close()
 

@@ -1,6 +1,7 @@
 """What paid engines need around them, for tests: turns without limits, books that can be read, answers in memory."""
 
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 from pipeline.engines.remote.calling import Caller, Office
 from pipeline.engines.remote.endpoint import Endpoint
@@ -33,9 +34,17 @@ class Ledger:
     """Implements ``ports.Meter``."""
 
     used: list[Usage] = field(default_factory=list)
+    begun: list[Usage] = field(default_factory=list)
 
-    def record(self, usage: Usage) -> None:
-        self.used.append(usage)
+    def begin(self, most: Usage, call: str = "", open_for: timedelta = timedelta()) -> str:
+        self.begun.append(most)
+        return call or str(len(self.begun) - 1)
+
+    def end(self, call: str, used: Usage | None) -> None:
+        self.used.append(used or self.begun[int(call)])
+
+    def drop(self, call: str) -> None:
+        pass
 
 
 class TestOffice:

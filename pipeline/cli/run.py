@@ -87,7 +87,8 @@ def _process(settings: Settings, servers: Servers, job: Job, began: float) -> Su
         if following.open:
             _work(servers, following, job)
         files = write_export(reports, job.out) if job.out else {}
-        return summarize(reports, following, len(known), intake.refused, time.monotonic() - began, sorted(files))
+        seconds = time.monotonic() - began
+        return summarize(reports, following, len(known), intake.refused, seconds, sorted(files), settings.prices)
 
 
 def _submit(settings: Settings, located: Settings, reports: Reports, job: Job) -> Intake:

@@ -10,9 +10,12 @@ from rich.console import Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 
+from pipeline.cli.money import budget_lines
 from pipeline.cli.output import COLOURS, console, count, duration, plain, table
 from pipeline.cli.session import project_option, reading
+from pipeline.model import Prices
 from pipeline.status import FINAL, Status
+from pipeline.stores.costs import Budget
 from pipeline.stores.reports import Failure, PartlyRead, Reports, StateCount, Totals, Waiting
 
 PAUSE = 1.0
@@ -28,6 +31,7 @@ class Picture(NamedTuple):
     partly_read: list[PartlyRead]
     waiting: list[Waiting]
     failures: list[Failure]
+    budget: Budget
 
 
 @click.command()
@@ -43,18 +47,19 @@ def status(project: str | None, watch: bool, failed: bool, as_json: bool) -> Non
       nlp-pipeline status --watch
       nlp-pipeline status --failed --project harbour
     """
-    with reading(project) as (_, reports):
+    with reading(project) as (settings, reports):
+        prices = settings.prices
         if watch and not as_json:
-            _watch(reports)
+            _watch(reports, prices)
         elif as_json:
-            click.echo(json.dumps(as_data(look(reports, failures=None))))
+            click.echo(json.dumps(as_data(look(reports, prices, failures=None))))
         elif failed:
             console().print(failures_list(reports.failures()))
         else:
-            console().print(drawn(look(reports)))
+            console().print(drawn(look(reports, prices)))
 
 
-def look(reports: Reports, failures: int | None = FAILURES_SHOWN) -> Picture:
+def look(reports: Reports, prices: Prices, failures: int | None = FAILURES_SHOWN) -> Picture:
     """Read the picture from the database; of the failures the first few, or all."""
     return Picture(
         reports.project,
@@ -63,6 +68,7 @@ def look(reports: Reports, failures: int | None = FAILURES_SHOWN) -> Picture:
         reports.partly_read(),
         reports.waiting(),
         reports.failures(failures),
+        reports.costs(prices).budget(),
     )
 
 
@@ -78,6 +84,7 @@ def drawn(picture: Picture) -> RenderableType:
                 f"{count(wait.documents, 'document')} at {wait.step} wait: {plain(wait.waiting_for)}{after}", style="yellow"
             )
         )
+    parts += [Text(line) for line in budget_lines(picture.budget)]
     if picture.failures:
         failed = sum(state.documents for state in picture.states if state.status in FINAL - {Status.COMPLETED})
         parts += [Text(), failures_list(picture.failures, failed)]
@@ -115,6 +122,7 @@ def as_data(picture: Picture) -> dict[str, Any]:
         "partly_read": [d._asdict() for d in picture.partly_read],
         "waiting": [w._asdict() for w in picture.waiting],
         "failures": [f._asdict() for f in picture.failures],
+        "budget": picture.budget._asdict(),
     }
 
 
@@ -126,13 +134,13 @@ def _states(states: list[StateCount]) -> RenderableType:
     return grid
 
 
-def _watch(reports: Reports) -> None:
+def _watch(reports: Reports, prices: Prices) -> None:
     """Redraw on a terminal; elsewhere print the picture whenever it has changed."""
     out = console()
     shown = None
     with Live(console=out, auto_refresh=False) if out.is_terminal else nullcontext() as live:
         while True:
-            picture = look(reports)
+            picture = look(reports, prices)
             if live is not None:
                 live.update(drawn(picture), refresh=True)
             elif picture != shown:

@@ -11,10 +11,12 @@ from rich.text import Text
 
 from pipeline.cli.following import Following
 from pipeline.cli.intake import Refused
+from pipeline.cli.money import total_line
 from pipeline.cli.output import console, count, duration, plain, table
 from pipeline.cli.progress import WORDS, outcome_line
 from pipeline.cli.status import totals_line
-from pipeline.model import GraphEntity
+from pipeline.model import GraphEntity, Prices
+from pipeline.stores.costs import ModelCost
 from pipeline.stores.reports import Outcome, Reports, Totals
 
 FAILURES_SHOWN = 50
@@ -33,6 +35,7 @@ class Summary:
     refused: list[Refused]
     entities: list[GraphEntity]
     files: list[Path]
+    costs: list[ModelCost]
 
     def as_data(self) -> dict[str, Any]:
         """The summary for a program."""
@@ -42,11 +45,18 @@ class Summary:
             "refused": [r._asdict() for r in self.refused],
             "entities": [e._asdict() for e in self.entities],
             "files": [str(path) for path in self.files],
+            "costs": [c._asdict() for c in self.costs],
         }
 
 
 def summarize(
-    reports: Reports, following: Following, known: int, refused: list[Refused], seconds: float, files: Sequence[Path]
+    reports: Reports,
+    following: Following,
+    known: int,
+    refused: list[Refused],
+    seconds: float,
+    files: Sequence[Path],
+    prices: Prices,
 ) -> Summary:
     """Read what a summary needs.
 
@@ -57,11 +67,12 @@ def summarize(
         refused: files that were not queued.
         seconds: how long the run took.
         files: what was exported.
+        prices: of paid services.
     """
     states = Counter(WORDS[status] for status in following.ended.values())
     return Summary(
         reports.project, round(seconds, 1), dict(states), known, reports.totals(), following.not_completed(), refused,
-        reports.top_entities(10), list(files),
+        reports.top_entities(10), list(files), reports.costs(prices).models(),
     )  # fmt: skip
 
 
@@ -84,6 +95,8 @@ def print_summary(summary: Summary) -> None:
     for refused in summary.refused:
         out.print(f"not queued: {plain(refused.source_path)}: {refused.fault}")
     out.print(f"Project {plain(summary.project)}: {totals_line(summary.totals)}.")
+    if summary.costs:
+        out.print(f"Paid for this project, in all: {total_line(summary.costs)}.")
     if summary.entities:
         _print_entities(summary.entities)
     _print_next(summary)

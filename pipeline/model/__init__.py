@@ -1,6 +1,6 @@
 """The values that travel between stages. Offsets are code points, end exclusive, unless a field says otherwise."""
 
-from pipeline.model.engines import Booking, Engine, ObjectPlace, Usage
+from pipeline.model.engines import Booking, Engine, ObjectPlace, Prices, Usage, cost_of
 from pipeline.model.graph import (
     DocumentGraph,
     DocumentNode,
@@ -82,6 +82,7 @@ __all__ = [
     "PageImage",
     "PageSpan",
     "Predicate",
+    "Prices",
     "ReadEvent",
     "Reading",
     "RelationMention",
@@ -98,4 +99,5 @@ __all__ = [
     "Usage",
     "Verdict",
     "Word",
+    "cost_of",
 ]

@@ -1,5 +1,6 @@
 """What engines and paid services are, and what they used."""
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 
@@ -20,6 +21,19 @@ class Usage(NamedTuple):
     output_tokens: int = 0
     pages: int = 0
     audio_seconds: float = 0.0
+
+
+Prices = Mapping[str, Mapping[str, float]]
+"""Of each model: ``input`` and ``output``, of a million tokens; ``page``; ``minute``. What is not named costs nothing."""
+
+
+def cost_of(usage: Usage, prices: Prices) -> float | None:
+    """What it costs; None: the model has no price."""
+    price = prices.get(usage.model)
+    if price is None:
+        return None
+    tokens = price.get("input", 0.0) * usage.input_tokens + price.get("output", 0.0) * usage.output_tokens
+    return tokens / 1_000_000 + price.get("page", 0.0) * usage.pages + price.get("minute", 0.0) * usage.audio_seconds / 60
 
 
 class Booking(NamedTuple):

@@ -91,10 +91,12 @@ class Job(NamedTuple):
     """The work of a service on a document.
 
     ``name`` is what the service knows it by, "" before it is submitted; ``attempt`` counts jobs from 1; ``waited`` is in
-    seconds since it was submitted; ``content`` is the same as long as the file is.
+    seconds since it was submitted; ``content`` is the same as long as the file is;
+    ``pages`` are the file's, 0 if nobody counted them.
     """
 
     name: str
     attempt: int
     waited: float
     content: str
+    pages: int = 0

@@ -7,13 +7,14 @@ errors once: ``ServiceUnavailable`` or ``Throttled`` for what may pass, ``BadDoc
 from pipeline.ports.documents import Control, DocumentStore, GraphSource, Jobs, Leases, PageRanges, Queue, Results
 from pipeline.ports.files import BlobStore, ObjectBlobs
 from pipeline.ports.graph import GraphStore
-from pipeline.ports.paid import AnswerCache, Meter, RateLimit
+from pipeline.ports.paid import AnswerCache, Charge, Meter, RateLimit, charged_to, charging, metered, remembered
 from pipeline.ports.reading import DocumentOcr, OcrEngine, Reader, SpeechEngine
 from pipeline.ports.understanding import Embedder, MentionFinder, RelationFinder, Tokenizer
 
 __all__ = [
     "AnswerCache",
     "BlobStore",
+    "Charge",
     "Control",
     "DocumentOcr",
     "DocumentStore",
@@ -34,4 +35,8 @@ __all__ = [
     "Results",
     "SpeechEngine",
     "Tokenizer",
+    "charged_to",
+    "charging",
+    "metered",
+    "remembered",
 ]

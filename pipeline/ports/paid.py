@@ -1,10 +1,16 @@
 """What stands between workers and paid services."""
 
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
-from typing import Protocol
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from contextvars import ContextVar
+from datetime import timedelta
+from functools import partial
+from typing import NamedTuple, Protocol
 
+from pipeline.errors import LeaseLost, PipelineError
 from pipeline.model import Booking, Usage
+
+HOUR = timedelta(hours=1)
 
 
 class RateLimit(Protocol):
@@ -26,10 +32,75 @@ class RateLimit(Protocol):
 
 
 class Meter(Protocol):
-    """Counts what paid services used. Thread-safe."""
+    """Counts what paid services use, and keeps the budgets. Thread-safe.
 
-    def record(self, usage: Usage) -> None:
-        """One call that was answered."""
+    Every call that was begun is counted once: with what it used, or, if nobody tells its end, with what it was begun with.
+    """
+
+    def begin(self, most: Usage, call: str = "", open_for: timedelta = HOUR) -> str:
+        """A call is about to be made; returns its name. It is made for whom ``charged_to`` names.
+
+        Args:
+            most: what it will use, at most.
+            call: its name, a UUID, if it has one already: begun once, however often this is said.
+            open_for: how long its end is waited for.
+
+        Raises:
+            OverBudget: the budget is used up: the call must not be made.
+            ServiceUnavailable: the books cannot be reached: the call must not be made either.
+        """
+
+    def end(self, call: str, used: Usage | None) -> None:
+        """The call has ended; None: nobody knows what it used. Books that are away are waited for in the background."""
+
+    def drop(self, call: str) -> None:
+        """The call was refused or never made, and cost nothing."""
+
+
+class Charge(NamedTuple):
+    """Who pays for a call: a document, at a step, or else a project."""
+
+    document_id: str = ""
+    step: str = ""
+    project: str = ""
+
+
+NOBODY = Charge()
+charged_to: ContextVar[Charge] = ContextVar("charged_to", default=NOBODY)
+"""Of the running thread or greenlet."""
+
+
+@contextmanager
+def charging(charge: Charge) -> Iterator[None]:
+    """All calls in this context are made for ``charge``."""
+    before = charged_to.set(charge)
+    try:
+        yield
+    finally:
+        charged_to.reset(before)
+
+
+@contextmanager
+def metered(meter: Meter | None, most: Usage | None) -> Iterator[Callable[[Usage], None]]:
+    """Around one paid call; what it yields must be told what the call used.
+
+    Without a meter, or where ``most`` is None, nobody counts. A call that was refused or could not be made is dropped. One
+    that was not waited for may be paid for all the same, and counts with ``most``.
+    """
+    if meter is None or most is None:
+        yield lambda _: None
+        return
+    call = meter.begin(most)
+    try:
+        yield partial(meter.end, call)
+    except LeaseLost:
+        raise  # broken off in the middle: its end is never told
+    except PipelineError as fault:
+        if fault.code == "timeout":
+            meter.end(call, None)
+        else:
+            meter.drop(call)
+        raise
 
 
 class AnswerCache(Protocol):
@@ -46,3 +117,13 @@ class AnswerCache(Protocol):
 
         Whoever comes second waits for the first one's answer; a bounded wait, so that a dead worker holds up nobody.
         """
+
+
+def remembered(answers: AnswerCache, fingerprint: str, ask: Callable[[], str]) -> str:
+    """The answer that was paid for before, else what ``ask`` gives. Of several who ask at once, one pays."""
+    with answers.turn(fingerprint) as known:
+        if known is not None:
+            return known
+        answer = ask()
+        answers.put({fingerprint: answer})
+        return answer

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
 
-from pipeline.model import Engine, FailedPage, ObjectPlace, Page, PageImage, ReadEvent, Sound
+from pipeline.model import Engine, FailedPage, ObjectPlace, Page, PageImage, ReadEvent, Sound, Usage
 
 
 class Reader(Protocol):
@@ -60,6 +60,9 @@ class DocumentOcr(Protocol):
             BadDocument: format, size or number of pages are not served (``unsupported_format``, ``too_large``,
                 ``too_many_pages``).
         """
+
+    def usage(self, pages: int) -> Usage:
+        """What reading so many pages uses, for the books."""
 
     def submit(self, place: ObjectPlace, token: str, tag: str = "") -> str:
         """Start a job; the same file and token give the same job, so that asking twice is paid for once.

@@ -22,12 +22,13 @@ class Jobs:
             media_type=info.media_type,
             metadata=Jsonb(info.metadata),
             children=Jsonb([child._asdict() for child in children]),
+            pages=info.pages,
         )
 
     def job(self, document_id: DocumentId) -> Job | None:
         """See ``ports.DocumentStore``."""
-        for name, attempt, waited, content in self._db.rows("job", document=document_id):
-            return Job(name or "", attempt, waited, content)
+        for name, attempt, waited, content, pages in self._db.rows("job", document=document_id):
+            return Job(name or "", attempt, waited, content, pages)
         return None
 
     def pass_on(self, lease: Lease) -> str | None:

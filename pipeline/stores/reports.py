@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from pipeline.errors import Misconfigured
 from pipeline.graph_rows import OWNER, Part, Rows, spans
-from pipeline.model import DocumentId, EntityType, GraphEntity
+from pipeline.model import DocumentId, EntityType, GraphEntity, Prices
 from pipeline.status import Status, Step
+from pipeline.stores.costs import Costs
 from pipeline.stores.database import Database
 from pipeline.stores.database import Rows as DatabaseRows
 from pipeline.stores.graph_content import Project, content_rows, content_sizes
@@ -187,6 +188,10 @@ class Reports:
     def waiting(self) -> list[Waiting]:
         """What documents wait for."""
         return [Waiting(Step(step), *rest) for step, *rest in self._rows("waiting")]
+
+    def costs(self, prices: Prices) -> Costs:
+        """What it has cost, by these prices."""
+        return Costs(self._db, self.project, prices)
 
     def failures(self, limit: int | None = None) -> list[Failure]:
         """Documents that ended without being completed, by path; the first ``limit``, or all."""

@@ -136,7 +136,7 @@ def _services(settings: Settings) -> Iterator[Check]:
                 yield _attempt("bucket", lambda: use.bucket.check())
         if settings.textract_queue_url:
             yield _attempt("textract notices", lambda: _notices(use))
-    hosted = Hosted(settings, alone=True)
+    hosted = Hosted(settings)
     if settings.ner_engine == "remote":
         yield _attempt("language model", lambda: hosted.finder(None).probe())
     if settings.ocr_engine == "remote":

@@ -25,6 +25,7 @@ from pipeline.errors import (
     Throttled,
 )
 from pipeline.model import DocumentId, Engine, Lease, Verdict
+from pipeline.ports import Charge, charging
 from pipeline.status import Step
 from pipeline.wiring import Services, services
 
@@ -124,7 +125,7 @@ def _perform(task: Task, step: Step, made_by: MadeBy, body: Body, document_id: D
         raise Ignore
     instead = None
     if fault is None:
-        with use.heartbeat.of(lease), _handed_back(use, lease):
+        with use.heartbeat.of(lease), _handed_back(use, lease), charging(Charge(document_id, step)):
             instead, fault = _try(use, body, lease)
     if fault is not None:
         _settle(use, lease, fault)

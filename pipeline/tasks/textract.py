@@ -2,13 +2,15 @@
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
+from uuid import NAMESPACE_OID, uuid5
 
 from celery import Signature
 
 from pipeline.celery_app import app
-from pipeline.errors import BadDocument, NotReady, PipelineError
-from pipeline.model import Attachment, DocumentId, DocumentInfo, FailedPage, Lease, ObjectPlace, Page, PageImage
+from pipeline.errors import BadDocument, Misconfigured, NotReady, PipelineError, Throttled
+from pipeline.model import Attachment, DocumentId, DocumentInfo, FailedPage, Job, Lease, ObjectPlace, Page, PageImage, Usage
 from pipeline.ports import DocumentOcr
 from pipeline.stages.canonical import assemble
 from pipeline.status import Step
@@ -20,7 +22,8 @@ NO_PAGES = range(0)
 BY_THEMSELVES = {"image/png", "image/jpeg"}  # one page: read at once, like a page of any document
 FIRST_LOOK = 5.0  # seconds
 PAGES_AT_ONCE = 50  # that are held in memory, and go to the database in one statement
-JOB_LOST = "job_lost"
+JOB_LOST, NO_TEXT = "job_lost", "no_text"
+RESULTS_LAST = timedelta(days=8)  # a day longer than the service keeps them
 START, CHECK = "start_textract_job", "check_textract_job_status"
 
 
@@ -31,8 +34,9 @@ def start_textract_job(lease: Lease) -> Signature | None:
     job = use.documents.job(lease.document_id)
     if use.document_ocr is None or job is None or job.name:
         return go_on(use, lease)
-    token = f"{lease.document_id} {job.content} {job.attempt}"
-    name = use.document_ocr.submit(_place(use, lease.document_id), token, lease.document_id)
+    place, token = _place(use, lease.document_id), _token(lease, job)
+    with _booked(use, use.document_ocr.usage(job.pages), _call(token)):
+        name = use.document_ocr.submit(place, token, lease.document_id)
     use.documents.save_job(lease, name)
     raise NotReady("Textract reads the file.", check_again_in=FIRST_LOOK)
 
@@ -44,8 +48,10 @@ def check_textract_job_status(lease: Lease) -> Signature | None:
     job = use.documents.job(lease.document_id)
     if use.document_ocr is None or job is None or not job.name:
         return go_on(use, lease)
-    with _dropped_in_vain(use, lease):
+    call = _call(_token(lease, job))
+    with _dropped_in_vain(use, lease, call):
         parts, failed = _save(use, lease, use.document_ocr.check(job.name, job.waited))
+    use.meter.end(call, use.document_ocr.usage(max(0, job.pages - len(failed))))
     if use.blobs is not use.bucket:
         use.bucket.delete(_copy(lease.document_id))
     use.documents.finish_job(lease, parts, failed)
@@ -116,7 +122,7 @@ def _save(use: Services, lease: Lease, found: Iterable[Page | FailedPage]) -> tu
         text, spans = assemble(pages)
         use.documents.save_job_part(lease, parts, text, pages, spans)
     if not parts and not failed:
-        raise BadDocument("The file holds nothing that can be read.", "no_text")
+        raise BadDocument("The file holds nothing that can be read.", NO_TEXT)
     return parts, failed
 
 
@@ -135,12 +141,37 @@ def _runs(found: Iterable[Page | FailedPage], failed: list[FailedPage]) -> Itera
         yield run
 
 
+def _token(lease: Lease, job: Job) -> str:
+    return f"{lease.document_id} {job.content} {job.attempt}"
+
+
+def _call(token: str) -> str:
+    """The job in the books: submitted twice, it is paid for once."""
+    return str(uuid5(NAMESPACE_OID, token))
+
+
 @contextmanager
-def _dropped_in_vain(use: Services, lease: Lease) -> Iterator[None]:
-    """Forget a job that failed or was lost, so that the next try is another."""
+def _booked(use: Services, most: Usage, call: str) -> Iterator[None]:
+    """Put the job into the books before it is submitted; they close when it has been read."""
+    use.meter.begin(most, call, RESULTS_LAST)
     try:
         yield
+    except (BadDocument, Misconfigured, Throttled):  # after another fault it may have been taken: it is submitted once more
+        use.meter.drop(call)
+        raise
+
+
+@contextmanager
+def _dropped_in_vain(use: Services, lease: Lease, call: str) -> Iterator[None]:
+    """Forget a job that failed or was lost, so that the next try is another. What failed costs nothing."""
+    try:
+        yield
+    except BadDocument as fault:
+        use.documents.drop_job(lease)
+        use.meter.end(call, None) if fault.code == NO_TEXT else use.meter.drop(call)
+        raise
     except PipelineError as fault:
-        if isinstance(fault, BadDocument) or fault.code == JOB_LOST:
+        if fault.code == JOB_LOST:
             use.documents.drop_job(lease)
+            use.meter.end(call, None)
         raise

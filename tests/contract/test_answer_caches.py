@@ -3,18 +3,28 @@
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 import pytest
 
 from pipeline.errors import ServiceUnavailable
 from pipeline.ports import AnswerCache
 from pipeline.stores.answers import MemoryAnswers, RedisAnswers
+from pipeline.stores.database import Database
+from pipeline.stores.kept_answers import KeptAnswers
 
 
-@pytest.fixture(params=["memory", "redis"])
-def answers(request: pytest.FixtureRequest) -> AnswerCache:
-    return MemoryAnswers() if request.param == "memory" else RedisAnswers(request.getfixturevalue("broker_url"))
+@pytest.fixture(params=["memory", "redis", "database"])
+def answers(request: pytest.FixtureRequest) -> Iterator[AnswerCache]:
+    if request.param == "memory":
+        yield MemoryAnswers()
+        return
+    redis = RedisAnswers(request.getfixturevalue("broker_url"))
+    if request.param == "redis":
+        yield redis
+        return
+    with closing(Database(request.getfixturevalue("database_url"))) as database:
+        yield KeptAnswers(database, redis)
 
 
 @contextmanager

@@ -70,7 +70,7 @@ def test_large_documents_that_are_being_read(reports: Reports, database: Databas
     store.fail(lease, "damaged", "It is damaged.", None, 0)
     assert reports.partly_read() == [("long.pdf", 1, 2)]
     out = io.StringIO()
-    Console(file=out, width=100).print(drawn(look(reports)))
+    Console(file=out, width=100).print(drawn(look(reports, {})))
     assert "long.pdf: 1 of 2 page ranges read" in out.getvalue()
 
 

@@ -13,7 +13,9 @@ from pipeline.engines.ocr.textract_client import textract as textract_client
 from pipeline.engines.ocr.textract_jobs import Notices, TextractJobs
 from pipeline.engines.ocr.textract_limits import MOST_BYTES_AT_ONCE
 from pipeline.errors import BadDocument, Misconfigured, NotReady, ServiceUnavailable, Throttled
-from pipeline.model import FailedPage, ObjectPlace, Page, PageImage, Source
+from pipeline.model import FailedPage, ObjectPlace, Page, PageImage, Source, Usage
+from pipeline.stores.answers import MemoryAnswers
+from tests.office import Ledger
 from tests.standins.textract import Document, Textract, textract
 from tests.standins.textract_pages import HEIGHT, LETTER, Line, Pair, Sheet, Table
 
@@ -325,6 +327,13 @@ class TestAtOnce:
         page = TextractOcr((), service.access()).recognize(picture(""))
         assert (page.text, page.words, page.confidence) == ("", (), 1.0)
         assert not service.calls
+
+    def test_a_page_is_counted_and_paid_for_once(self, service: Textract) -> None:
+        ledger, answers = Ledger(), MemoryAnswers()
+        first, again = (TextractOcr(["TABLES"], service.access(), ledger, answers).recognize(picture()) for _ in range(2))
+        assert first == again
+        assert ledger.used == [Usage("textract", "textract:tables", pages=1)]
+        assert service.calls["AnalyzeDocument"] == 1
 
     def test_a_picture_that_is_too_large_is_made_to_fit(self, service: Textract) -> None:
         noise = Image.effect_noise((2600, 2400), 90)

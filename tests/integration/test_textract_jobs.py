@@ -15,6 +15,7 @@ from pydantic import SecretStr
 from pipeline.aws import AwsAccess, session
 from pipeline.model import DocumentId
 from pipeline.settings import Settings
+from pipeline.stores.costs import Costs
 from pipeline.wiring import Services
 from tests import reader_files as files
 from tests.integration.test_large_document import SCANNED
@@ -37,6 +38,7 @@ from tests.standins.textract_pages import Line, Sheet
 
 Db = psycopg.Connection[tuple[object, ...]]
 START, GET = "StartDocumentTextDetection", "GetDocumentTextDetection"
+PAID = "select model, calls, guessed, pages from paid_usage"
 WAITING = "select id::text from documents where waiting_for like 'Textract%' and lease_until is null"
 SHEETS = [Sheet([Line(f"Harald Lind wrote letter {n}.")]) for n in range(1, 4)]
 
@@ -166,6 +168,8 @@ def test_a_worker_killed_after_it_submitted_and_doubled_tasks_start_one_job(
             until(db, ENDED, all_completed)
     assert len(service.jobs) == 1
     assert service.calls[START] == 2
+    assert db.execute(PAID).fetchall() == [("textract:text", 1, 0, 1)]
+    assert db.execute("select from paid_calls").fetchall() == []
     assert db.execute("select crashes from documents").fetchall() == [(0,)]
 
 
@@ -190,6 +194,23 @@ def test_jobs_that_fail_are_lost_or_cancelled(
     names = {job.request["ClientRequestToken"] for job in service.jobs.values()}
     assert service.calls[START] == 3
     assert len(names) == 1  # the others were forgotten, or failed
+    assert db.execute(PAID).fetchall() == [("textract:text", 2, 1, 2)]  # what was forgotten may have been paid for
+    assert db.execute("select from paid_calls").fetchall() == []
+
+
+def test_nothing_is_submitted_beyond_the_budget(
+    use: Services, service: Textract, environment: dict[str, str], db: Db, tmp_path: Path
+) -> None:
+    costs = Costs(use.database, "matter", {"textract:text": {"page": 0.5}})
+    costs.set_budget(0.4)
+    submit_scan(use, service, db, tmp_path, Document(SHEETS))
+    prices = {"PRICES": '{"textract:text": {"page": 0.5}}', "STEP_RETRIES": "0"}
+    with chain(environment | prices, tmp_path):
+        until(db, "select from documents where waiting_for = 'The budget of matter is used up: 0.40 are allowed.'", bool)
+        assert service.calls[START] == 0
+        costs.set_budget(0.5)
+        until(db, ENDED, all_completed)
+    assert costs.budget() == (0.5, 0.5, 0, ())
 
 
 def test_a_notice_has_the_document_looked_at_at_once(

@@ -1,4 +1,5 @@
 from datetime import timedelta
+from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
@@ -134,3 +135,24 @@ def test_settings_are_frozen_and_every_one_is_explained() -> None:
     with pytest.raises(ValueError, match="frozen"):
         settings().chunk_tokens = 20
     assert [name for name, field in Settings.model_fields.items() if not field.description] == []
+
+
+def test_prices_are_json_or_the_path_of_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = '{"mind": {"input": 2.5, "output": 10}, "eyes": {"page": 0.0015}}'
+    file = tmp_path / "prices.json"
+    file.write_text(text)
+    prices = {"mind": {"input": 2.5, "output": 10.0}, "eyes": {"page": 0.0015}}
+    for value in (text, str(file)):
+        monkeypatch.setenv("PRICES", value)
+        assert load_settings(_env_file=None).prices == prices
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["nowhere.json", "{", "{}{}", '{"mind": {}}', '{"mind": {"inputs": 1}}', '{"m": {"page": -1}}', '{"m": {"page": "x"}}',
+     '{"mind": {"page": NaN}}', '{"mind": 3}'],
+)  # fmt: skip
+def test_prices_that_are_none_are_refused(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PRICES", value)
+    with pytest.raises(Misconfigured, match="PRICES"):
+        load_settings(_env_file=None)

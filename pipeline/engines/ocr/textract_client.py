@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from types_boto3_textract.literals import FeatureTypeType
 
 SERVICE = "Textract"
+ENDPOINT = "textract"
 VERSION = "1"
 """Of the rules that make text of its answers."""
 JOB_LOST, NOT_FETCHED = "job_lost", "not_fetched"
@@ -35,6 +36,11 @@ def features_of(names: Sequence[str]) -> list["FeatureTypeType"]:
     if unknown := [name for name in wanted if name not in FEATURES]:
         raise Misconfigured(f"Textract has no feature {unknown[0]!r}, but {', '.join(FEATURES)}.", "unknown_feature")
     return cast("list[FeatureTypeType]", wanted)
+
+
+def model_of(features: Sequence[str]) -> str:
+    """What prices call it: ``textract:text``, ``textract:tables``, ``textract:forms+tables``."""
+    return f"textract:{'+'.join(features).lower() or 'text'}"
 
 
 def textract(access: AwsAccess, attempts: int = 1) -> "TextractClient":

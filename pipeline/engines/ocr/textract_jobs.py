@@ -8,11 +8,21 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pipeline.aws import ENVIRONMENT, AwsAccess
 from pipeline.engines.ocr.textract_blocks import pages_of
-from pipeline.engines.ocr.textract_client import JOB_LOST, NOT_FETCHED, VERSION, asking, features_of, placed, textract
+from pipeline.engines.ocr.textract_client import (
+    ENDPOINT,
+    JOB_LOST,
+    NOT_FETCHED,
+    VERSION,
+    asking,
+    features_of,
+    model_of,
+    placed,
+    textract,
+)
 from pipeline.engines.ocr.textract_limits import admit
 from pipeline.engines.ocr.textract_page import page_of
 from pipeline.errors import BadDocument, NotReady, PipelineError, ServiceUnavailable
-from pipeline.model import Engine, FailedPage, ObjectPlace, Page
+from pipeline.model import Engine, FailedPage, ObjectPlace, Page, Usage
 
 if TYPE_CHECKING:
     from types_boto3_textract.type_defs import (
@@ -76,6 +86,10 @@ class TextractJobs:
             BadDocument: with code ``unsupported_format``, ``too_large`` or ``too_many_pages``.
         """
         admit(media_type, size, pages)
+
+    def usage(self, pages: int) -> Usage:
+        """What reading so many pages uses, for the books."""
+        return Usage(ENDPOINT, model_of(self._features), pages=pages)
 
     def submit(self, place: ObjectPlace, token: str, tag: str = "") -> str:
         """Start a job; the same place, features and token give the same job.

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, TypeVar
 
 from pipeline.engines.remote.endpoint import Endpoint, clients_of
 from pipeline.engines.remote.faults import translated
-from pipeline.errors import ServiceUnavailable, Throttled
+from pipeline.errors import OverBudget, ServiceUnavailable, Throttled
 from pipeline.model import Usage
-from pipeline.ports import AnswerCache, Meter, RateLimit
+from pipeline.ports import AnswerCache, Meter, RateLimit, metered, remembered
 
 if TYPE_CHECKING:
     from openai import OpenAI
@@ -28,7 +28,7 @@ class Office:
     """What all paid engines share: who gives turns, who keeps the books, who remembers the answers."""
 
     limits: RateLimit
-    meter: Meter
+    meter: Meter | None
     answers: AnswerCache
 
 
@@ -46,15 +46,16 @@ class Caller:
         self.office = office
         self._patience = patience
 
-    def call(self, send: "Callable[[OpenAI], T]", tokens: int, used: Callable[[T], Usage | None]) -> T:
+    def call(self, send: "Callable[[OpenAI], T]", most: Usage | None, used: Callable[[T], Usage]) -> T:
         """Make a call when its turn has come.
 
         Args:
             send: makes it.
-            tokens: that it may use, at most.
-            used: tells from the answer what it used; None: nothing.
+            most: what it may use, at most; None: nothing is paid for it.
+            used: tells from the answer what it used.
 
         Raises:
+            OverBudget: the budget is used up; the call was not made.
             Throttled: the service, or the limit, asks for a longer pause than ``patience``.
             ServiceUnavailable: it does not answer, also when tried again.
             PipelineError: as ``faults.translated`` says.
@@ -63,7 +64,7 @@ class Caller:
         for attempt in range(TRIES):
             last = attempt == TRIES - 1
             try:
-                return self._once(send, tokens, used)
+                return self._once(send, most, used)
             except Throttled as fault:  # the next turn comes after the pause
                 if last or time.monotonic() + fault.retry_after > deadline:
                     raise
@@ -74,19 +75,22 @@ class Caller:
                 time.sleep(pause)
         raise AssertionError  # the last attempt returns or raises
 
-    def _once(self, send: "Callable[[OpenAI], T]", tokens: int, used: Callable[[T], Usage | None]) -> T:
-        limits = self.office.limits
+    def _once(self, send: "Callable[[OpenAI], T]", most: Usage | None, used: Callable[[T], Usage]) -> T:
+        limits, tokens = self.office.limits, most.input_tokens + most.output_tokens if most else 0
         booking = limits.book(self.endpoint.name, tokens)
         try:
-            answer = self._sent(send)
+            with metered(self.office.meter, most) as paid:
+                answer = self._sent(send)
+                usage = used(answer)
+                paid(usage)
         except Throttled as fault:
             limits.slow_down(booking, fault.retry_after)
             limits.settle(booking, 0)
             raise
-        usage = used(answer)
-        if usage is not None:
-            self.office.meter.record(usage)
-        limits.settle(booking, usage.input_tokens + usage.output_tokens or tokens if usage else 0)
+        except OverBudget:
+            limits.settle(booking, 0)
+            raise
+        limits.settle(booking, usage.input_tokens + usage.output_tokens or tokens)
         return answer
 
     def _sent(self, send: "Callable[[OpenAI], T]") -> T:
@@ -113,13 +117,7 @@ class Caller:
 
     def remembered(self, fingerprint: str, ask: Callable[[], str]) -> str:
         """The answer that was paid for before, else what ``ask`` gives. Of several who ask at once, one pays."""
-        answers = self.office.answers
-        with answers.turn(fingerprint) as known:
-            if known is not None:
-                return known
-            answer = ask()
-            answers.put({fingerprint: answer})
-            return answer
+        return remembered(self.office.answers, fingerprint, ask)
 
 
 def fingerprint_of(kind: str, *parts: str | bytes) -> str:

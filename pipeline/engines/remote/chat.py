@@ -17,13 +17,17 @@ FORMATS = ("json_schema", "json_object with schema", "json_object", "none")
 
 
 class Question(NamedTuple):
-    """What is asked: the instructions, what they are about, and the form of the answer as JSON schema."""
+    """What is asked: the instructions, what they are about, and the form of the answer as JSON schema.
+
+    ``tokens`` are those of question and answer, at most; ``answer`` is how many of them the answer may have.
+    """
 
     system: str
     user: str | list[dict[str, Any]]
     schema: Mapping[str, object]
     tokens: int
     pages: int = 0
+    answer: int = 0
 
 
 class Chat:
@@ -104,14 +108,15 @@ class Chat:
     def _sent(self, question: Question, wrong: str) -> "ChatCompletion":
         request = self._request(question, wrong)
 
+        endpoint = self._caller.endpoint
+        asked = question.tokens - question.answer
+        most = Usage(endpoint.name, endpoint.model, asked, question.answer, question.pages)
+
         def used(answer: "ChatCompletion") -> Usage:
             count = answer.usage
-            said = (count.prompt_tokens, count.completion_tokens) if count else (question.tokens, 0)
-            return Usage(self._caller.endpoint.name, self._caller.endpoint.model, *said, pages=question.pages)
+            return most._replace(input_tokens=count.prompt_tokens, output_tokens=count.completion_tokens) if count else most
 
-        return self._caller.call(
-            lambda client: _completion(client.chat.completions.create(**request)), question.tokens, used
-        )
+        return self._caller.call(lambda client: _completion(client.chat.completions.create(**request)), most, used)
 
     def _request(self, question: Question, wrong: str) -> dict[str, Any]:
         endpoint = self._caller.endpoint

@@ -105,7 +105,7 @@ class RemoteEmbedder:
         shorter = {"dimensions": self._dimension} if self._shorten else {}
         answer = self._caller.call(
             lambda client: client.embeddings.create(model=endpoint.model, input=batch, **shorter),  # type: ignore[arg-type]
-            size,
+            Usage(endpoint.name, endpoint.model, size),
             used,
         )
         found = sorted(answer.data, key=lambda each: each.index)

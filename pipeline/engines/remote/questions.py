@@ -64,4 +64,5 @@ def about(passage: str) -> Question:
     """The question about one passage, behind a fence that the passage cannot know."""
     fence = f"passage-{secrets.token_hex(_FENCE_BYTES)}"
     size = count(passage)
-    return Question(_SYSTEM, f"<{fence}>\n{passage}\n</{fence}>", SCHEMA, _ASKED + size + round(size * _OUTPUT_SHARE))
+    answer = round(size * _OUTPUT_SHARE)
+    return Question(_SYSTEM, f"<{fence}>\n{passage}\n</{fence}>", SCHEMA, _ASKED + size + answer, answer=answer)

@@ -80,7 +80,8 @@ class RemoteSpeech:
             PipelineError: as ``transcribe``.
         """
         endpoint = self._caller.endpoint
-        self._caller.call(lambda client: client.models.retrieve(endpoint.model), 0, lambda _: None)
+        nothing = Usage(endpoint.name, endpoint.model)
+        self._caller.call(lambda client: client.models.retrieve(endpoint.model), None, lambda _: nothing)
         return f"{endpoint.model} at {endpoint.base_url} is there"
 
     def _hear(self, window: "NDArray[np.int16]", language: str) -> dict[str, Any]:
@@ -93,6 +94,7 @@ class RemoteSpeech:
         endpoint = self._caller.endpoint
         more: dict[str, Any] = {"language": language} if language else {}
         more |= {"timestamp_granularities": ["segment"]} if self._times else {}
+        use = Usage(endpoint.name, endpoint.model, audio_seconds=seconds)
         answer = self._caller.call(
             lambda client: client.audio.transcriptions.create(
                 model=endpoint.model,
@@ -101,8 +103,8 @@ class RemoteSpeech:
                 temperature=0,
                 **more,
             ),
-            0,
-            lambda _: Usage(endpoint.name, endpoint.model, audio_seconds=seconds),
+            use,
+            lambda _: use,
         )
         if not isinstance(getattr(answer, "text", None), str):
             raise ServiceUnavailable(f"{endpoint.name} answered with something that is no answer.", "bad_answer")

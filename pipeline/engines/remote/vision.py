@@ -23,8 +23,8 @@ PNG_LIMIT = 4_000_000
 POINTS = 72
 PROBE = 64
 """Pixels of a side."""
-TOKENS = 4000
-"""Booked for a page: its picture and its text, about."""
+TOKENS, TEXT_TOKENS = 4000, 1500
+"""Booked for a page: its picture and its text, and of these its text, about."""
 
 _SYSTEM = """You transcribe the picture of one page. Answer with one JSON object: {"text": …}.
 
@@ -90,7 +90,7 @@ class RemoteOcr:
 
 def _question(url: str) -> Question:
     parts: list[dict[str, Any]] = [{"type": "image_url", "image_url": {"url": url, "detail": "high"}}]
-    return Question(_SYSTEM, parts, _SCHEMA, TOKENS, pages=1)
+    return Question(_SYSTEM, parts, _SCHEMA, TOKENS, pages=1, answer=TEXT_TOKENS)
 
 
 def _check(answer: str) -> None:

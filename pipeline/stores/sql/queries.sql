@@ -64,10 +64,10 @@ select commit_part(%(document)s, %(part)s, %(token)s, %(text)s, %(pages)s);
 select join_parts(%(document)s, %(token)s);
 
 -- name: hand_over
-select hand_over(%(document)s, %(token)s, %(media_type)s, %(metadata)s, %(children)s);
+select hand_over(%(document)s, %(token)s, %(media_type)s, %(metadata)s, %(children)s, %(pages)s);
 
 -- name: job
-select j.job, j.attempt, coalesce(extract(epoch from now() - j.submitted_at), 0)::float, coalesce(nullif(d.sha256, ''), d.storage_key)
+select j.job, j.attempt, coalesce(extract(epoch from now() - j.submitted_at), 0)::float, coalesce(nullif(d.sha256, ''), d.storage_key), j.pages
 from document_jobs j join documents d on d.id = j.document_id and d.lease_engine = j.engine where d.id = %(document)s;
 
 -- name: pass_on
@@ -179,3 +179,37 @@ select mark_unused_files();
 
 -- name: take_unused_files
 select take_unused_files(%(most)s);
+
+-- name: begin_call
+select begin_call(%(call)s, %(document)s, %(step)s, %(project)s, %(most)s, %(prices)s, %(open_for)s);
+
+-- name: end_call
+select end_call(%(call)s, %(used)s);
+
+-- name: drop_call
+select drop_call(%(call)s);
+
+-- name: set_budget
+select set_budget(%(project)s, %(amount)s::numeric)::text;
+
+-- name: model_costs
+select step::text, endpoint, model, sum(calls)::bigint, sum(guessed)::bigint, sum(input_tokens)::bigint, sum(output_tokens)::bigint,
+       sum(pages)::bigint, sum(audio_seconds), sum(cost)::float
+from project_costs((select id from projects where name = %(project)s), %(prices)s)
+group by project_costs.step, endpoint, model order by project_costs.step, sum(cost) desc nulls first, model;
+
+-- name: document_costs
+select d.source_path, sum(c.calls)::bigint, sum(c.guessed)::bigint, sum(c.input_tokens)::bigint, sum(c.output_tokens)::bigint,
+       sum(c.pages)::bigint, sum(c.audio_seconds), case when bool_and(c.cost is not null) then sum(c.cost)::float end as cost
+from project_costs((select id from projects where name = %(project)s), %(prices)s) c left join documents d on d.id = c.document_id
+group by d.source_path order by cost desc nulls first, d.source_path collate "C";
+
+-- name: budget
+select amount::float, used::float, under_way::float, unpriced
+from budget_state((select id from projects where name = %(project)s), %(prices)s);
+
+-- name: take_answers
+select fingerprint, answer from take_answers(%(fingerprints)s, %(document)s, %(keep)s);
+
+-- name: keep_answers
+select keep_answers(%(fingerprints)s, %(answers)s, %(document)s, %(keep)s)::text;

@@ -135,9 +135,12 @@ end $$;
 create or replace trigger documents_file before insert or update of storage_key on documents
     for each row execute function keep_file();
 
--- Whether there are files to be removed; each is told of once in 10 seconds, until it is removed.
+-- Whether there are files to be removed; each is told of once in 10 seconds, until it is removed. What has had its time goes by the
+-- way: it is called every few seconds.
 create or replace function mark_unused_files() returns boolean language plpgsql as $$
 begin
+    perform drop_old_answers();
+    perform end_lost_calls();
     delete from files_unused where removed and marked_at < now() - interval '1 day';
     update files_unused u set marked_by = pg_current_xact_id(), marked_at = now()
     from (select storage_key from files_unused

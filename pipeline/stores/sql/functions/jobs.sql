@@ -2,13 +2,14 @@
 -- lease is held: the document is `extracting`, and not_before says when it is looked at again.
 
 -- Commit that a service is to read the file; the document's lease ends.
-create or replace function hand_over(p_document uuid, p_token bigint, p_media_type text, p_metadata jsonb, p_children jsonb)
+create or replace function hand_over(p_document uuid, p_token bigint, p_media_type text, p_metadata jsonb, p_children jsonb,
+                                     p_pages integer default 0)
 returns void language plpgsql as $$
 declare
     d documents := hold_lease(p_document, 'process_ocr', p_token);
 begin
-    insert into document_jobs (document_id, engine) values (p_document, d.lease_engine)
-    on conflict (document_id) do update set engine = excluded.engine, job = null, submitted_at = null;
+    insert into document_jobs (document_id, engine, pages) values (p_document, d.lease_engine, p_pages)
+    on conflict (document_id) do update set engine = excluded.engine, pages = excluded.pages, job = null, submitted_at = null;
     perform add_children(d, p_children);
     update documents set media_type = p_media_type, metadata = p_metadata, lease_until = null, updated_at = now() where id = p_document;
 end $$;

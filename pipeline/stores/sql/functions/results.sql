@@ -206,6 +206,7 @@ begin
     delete from document_parts where document_id = p_document;
     delete from document_jobs where document_id = p_document;
     delete from document_steps where document_id = p_document;
+    perform forget_answers(p_document);
     update documents set text = '', media_type = '', language = '', category = '', metadata = '{}',
         graph_token = -1, page_count = 0, chunk_count = 0, mention_count = 0
     where id = p_document;

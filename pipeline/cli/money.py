@@ -1,0 +1,36 @@
+"""Sums, costs and budgets in words."""
+
+from collections.abc import Sequence
+
+from pipeline.cli.output import plain
+from pipeline.stores.costs import Budget, ModelCost
+
+UNKNOWN = "unknown"
+
+
+def amount_text(amount: float | None) -> str:
+    """A sum with two decimals, or with as many as show what is small; ``unknown``."""
+    if amount is None:
+        return UNKNOWN
+    return f"{amount:,.2f}" if amount >= 1 or not amount else f"{amount:,.4f}"
+
+
+def total_line(models: Sequence[ModelCost]) -> str:
+    """``12.30``, or what is known of it."""
+    known = sum(row.cost for row in models if row.cost is not None)
+    unpriced = sorted({row.model for row in models if row.cost is None})
+    if not unpriced:
+        return amount_text(known)
+    beside = f"{amount_text(known)} and " if known else ""
+    return f"{beside}what {', '.join(map(plain, unpriced))} cost, which no price is set for (PRICES)"
+
+
+def budget_lines(budget: Budget) -> list[str]:
+    """What to say of a budget; nothing if there is none."""
+    if budget.amount is None:
+        return []
+    under_way = f", {amount_text(budget.under_way)} under way" if budget.under_way else ""
+    lines = [f"Budget {amount_text(budget.amount)}: {amount_text(budget.used)} used{under_way}."]
+    if budget.unpriced:
+        lines.append(f"Nothing is paid for before prices are set of: {', '.join(map(plain, budget.unpriced))} (PRICES).")
+    return lines
