@@ -162,7 +162,8 @@ def test_a_model_without_a_price_costs_nobody_knows_what(meter: DatabaseMeter, c
 
 def test_a_budget_is_kept_by_all_who_pay_at_once(database: Database, costs: Costs, document: DocumentId) -> None:
     costs.set_budget(10)  # a call reserves 2 and uses 1: the tenth could not be paid for
-    done, refused = [], []
+    done: list[int] = []
+    refused: list[OverBudget] = []
 
     def work() -> None:
         meter = DatabaseMeter(database, PRICES)
