@@ -4,6 +4,7 @@ Celery's own soft shutdown always waits for its whole time; here a worker ends a
 """
 
 import logging
+import os
 import threading
 import time
 from contextlib import closing, suppress
@@ -38,6 +39,10 @@ def _hand_back(node: str) -> None:
     _at_once.wait(settings.celery_worker_soft_shutdown_timeout.total_seconds())
     log.warning("the time is over: what still runs is handed back")
     pool = psutil.Process().children()
+    if not pool:  # greenlets or threads: nothing ends them but the end of the process
+        _give_back(settings, node)
+        logging.shutdown()
+        os._exit(0)
     for process in pool:
         with suppress(psutil.NoSuchProcess):
             process.terminate()  # each gives back what it holds

@@ -135,6 +135,25 @@ def test_a_worker_that_is_killed_while_many_documents_wait_costs_nothing(
     assert done == (len(texts),)
 
 
+@pytest.mark.parametrize("pool", ["gevent", "threads"])
+def test_a_worker_that_is_stopped_hands_back_what_still_waits(
+    pool: str, settings: Settings, use: Services, service: OpenAIStandIn, db: Db, tmp_path: Path
+) -> None:
+    service.behaviour.latency = 60.0
+    times = {"LEASE_DURATION": "3000", "CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT": "1"}
+    environment = environment_with(settings, service, **times)
+    submit(use, tmp_path, {"letter.txt": LETTER.encode(), "note.txt": NOTE.encode()})
+    with worker(environment, tmp_path / "rest.log", queues=REST), processor(environment, tmp_path / "processor.log"):
+        with worker(environment, tmp_path / "first.log", "--pool", pool, queues="entity", tasks=20) as first:
+            until(db, HELD, lambda rows: rows == [(2,)])
+            first.send_signal(signal.SIGTERM)
+            assert first.wait(40) == 0
+        service.behaviour.latency = 0.0
+        with worker(environment, tmp_path / "second.log", "--pool", pool, queues="entity", tasks=20):
+            until(db, ENDED, all_completed)
+    assert db.execute("select max(crashes), max(retries) from documents").fetchall() == [(0, 0)]
+
+
 def test_documents_wait_for_a_key_that_is_refused_and_go_on_by_themselves(
     settings: Settings, use: Services, service: OpenAIStandIn, db: Db, tmp_path: Path
 ) -> None:

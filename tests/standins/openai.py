@@ -284,6 +284,9 @@ class _Server(ThreadingHTTPServer):
     block_on_close = False
     request_queue_size = 512
 
+    def handle_error(self, *_: object) -> None:
+        """A client that goes away is none of our business."""
+
 
 class _Handler(BaseHTTPRequestHandler):
     server: _Server
