@@ -13,7 +13,7 @@ from rich.text import Text
 
 from pipeline.cli.output import clock, console, flat, plain
 from pipeline.cli.session import project_option, reading
-from pipeline.ports import Embedder
+from pipeline.ports import Charge, Embedder, charging
 from pipeline.stores.reports import MARK_END, MARK_START, Passage, Reports
 from pipeline.wiring import Services
 
@@ -39,7 +39,11 @@ def search(question: str | None, project: str | None, limit: int, queries: Path 
     if bool(question and question.strip()) == bool(queries):
         raise click.UsageError("Give a question, or --queries FILE.")
     questions = list(_read(queries)) if queries else []
-    with reading(project) as (settings, reports), closing(Services(settings)) as use:
+    with (
+        reading(project) as (settings, reports),
+        closing(Services(settings)) as use,
+        charging(Charge(project=reports.project)),
+    ):
         embedder = use.embedder
         if question:
             passages = reports.passages(question, embedder.embed([question])[0], limit)

@@ -5,6 +5,8 @@ import threading
 import time
 from collections import deque
 
+import psycopg
+
 from pipeline.errors import ServiceUnavailable
 from pipeline.stores.database import Database
 
@@ -63,3 +65,5 @@ class Later:
             except ServiceUnavailable:
                 with self._lock:
                     self._waiting.appendleft((statement, values))
+            except psycopg.Error:
+                log.exception("%s is given up", statement)
