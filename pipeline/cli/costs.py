@@ -72,9 +72,10 @@ def costs(project: str | None, by_document: bool, as_json: bool) -> None:
 @project_option
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON object.")
 def budget(amount: float | str | None, project: str | None, as_json: bool) -> None:
-    r"""Show a project's budget, or set it: what paid services may cost, from its beginning.
+    r"""Show or set a project's budget: what paid services may cost.
 
-    What would go beyond it is not begun: documents wait, and go on by themselves when the budget is raised.
+    It counts from the project's beginning. What would go beyond it is not begun: documents wait, and go on by themselves when
+    the budget is raised.
 
     \b
     Example:

@@ -43,10 +43,11 @@ class Item(NamedTuple):
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON object.")
 @click.pass_context
 def estimate(context: click.Context, paths: tuple[Path, ...], as_json: bool) -> None:
-    r"""Say what files would cost with the engines and PRICES that are set. Nothing is paid for, and no server is needed.
+    r"""Say what files would cost with the engines and PRICES that are set; nothing is paid for.
 
-    The files are read: pages that need OCR, minutes of sound and tokens of text are counted. What OCR and speech will give
-    is not known yet, and taken for full pages and steady talk. Answers that are kept already are not considered.
+    The files are read, without any server: pages that need OCR, minutes of sound and tokens of text are counted. What OCR
+    and speech will give is not known yet, and taken for full pages and steady talk. Answers that are kept already are not
+    considered.
 
     Exit code 3 if some files cannot be read (they are listed).
 
