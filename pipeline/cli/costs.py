@@ -74,8 +74,8 @@ def costs(project: str | None, by_document: bool, as_json: bool) -> None:
 def budget(amount: float | str | None, project: str | None, as_json: bool) -> None:
     r"""Show or set a project's budget: what paid services may cost.
 
-    It counts from the project's beginning. What would go beyond it is not begun: documents wait, and go on by themselves when
-    the budget is raised.
+    It counts from the project's beginning. What would go beyond it is not begun: documents wait, and go on by
+    themselves when the budget is raised.
 
     \b
     Example:
