@@ -36,6 +36,7 @@ class QueueProcessor:
         refresh: has a project's graph brought up to date.
         waiting: ids of the documents and projects of which a message waits in the broker.
         clean: has the stored files removed that no document uses any more.
+        fill: has passages given the embeddings of a new model.
         in_flight: most documents between `pending` and their end.
         poll: longest time between two looks at the database.
         idle: a document of which no message waits, and that stood still for so long, is sent on again.
@@ -48,6 +49,7 @@ class QueueProcessor:
         refresh: Callable[[str], None],
         waiting: Callable[[], Collection[str]],
         clean: Callable[[], None],
+        fill: Callable[[str], None],
         in_flight: int,
         poll: timedelta,
         idle: timedelta,
@@ -57,6 +59,7 @@ class QueueProcessor:
         self._refresh = refresh
         self._waiting = waiting
         self._clean = clean
+        self._fill = fill
         self._in_flight = in_flight
         self._poll = poll.total_seconds()
         self._idle = idle
@@ -100,6 +103,9 @@ class QueueProcessor:
         for project in self._documents.stale_graphs():
             if project not in waiting:
                 self._refresh(project)
+        for space in self._documents.embeddings():
+            if not space.active and space.id not in waiting:
+                self._fill(space.id)
         if self._documents.unused_files():
             self._clean()
         self._repaired = time.monotonic()
@@ -156,7 +162,7 @@ def hear(notices: TextractNotices, documents: DocumentStore, processor: QueuePro
 def main() -> None:
     """Run until SIGTERM or SIGINT."""
     from pipeline.messages import waiting_ids
-    from pipeline.workflow import clean, refresh, start
+    from pipeline.workflow import clean, fill, refresh, start
 
     settings = located(load_settings())
     logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
@@ -167,6 +173,7 @@ def main() -> None:
         refresh,
         waiting_ids,
         clean,
+        fill,
         settings.in_flight,
         settings.poll_interval,
         settings.repair_after,

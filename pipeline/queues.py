@@ -19,7 +19,7 @@ class WorkerType:
 WORKER_TYPES = (
     WorkerType("graph", (Step.BUILD_RELATIONSHIPS, "refresh_graph"), "prefork", 4),
     WorkerType("entity", (Step.EXTRACT_ENTITIES, Step.RESOLVE_ENTITIES), "prefork", 2),
-    WorkerType("text", (Step.CREATE_DOCUMENT_NODE, Step.PROCESS_CHUNKING), "prefork", 4),
+    WorkerType("text", (Step.CREATE_DOCUMENT_NODE, Step.PROCESS_CHUNKING, "fill_embeddings"), "prefork", 4),
     WorkerType("ocr_pages", ("process_pages",), "prefork", 2),
     WorkerType(
         "ocr", (Step.PROCESS_OCR, "aggregate_pages", "start_textract_job", "check_textract_job_status"), "prefork", 2

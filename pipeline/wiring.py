@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from pipeline.aws import AwsAccess
+from pipeline.embeddings import Embeddings
 from pipeline.endpoints import located
 from pipeline.graph_rows import GraphRows
 from pipeline.heartbeat import Heartbeat
@@ -226,8 +227,15 @@ class Services:
         return WhisperSpeech.description(self.settings.speech_model)
 
     @cached_property
+    def embeddings(self) -> Embeddings:
+        """Text to the vectors that the database holds."""
+        return Embeddings(
+            self.documents, self.settings, lambda s: self.embedder if s is self.settings else Services(s).embedder
+        )
+
+    @cached_property
     def embedder(self) -> Embedder:
-        """Text to vectors."""
+        """Text to vectors, by the model that the settings ask for."""
         s = self.settings
         if s.embedding_engine == "remote":
             return self.hosted.embedder()

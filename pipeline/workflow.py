@@ -12,6 +12,7 @@ from pipeline.tasks import (
     build_relationships,
     create_document_node,
     extract_entities,
+    fill_embeddings,
     process_chunking,
     process_ocr,
     refresh_graph,
@@ -45,3 +46,8 @@ def refresh(project_id: str) -> None:
 def clean() -> None:
     """Have stored files removed that no document uses any more."""
     remove_files.delay()
+
+
+def fill(space_id: str) -> None:
+    """Have the passages of a change of model given their new embeddings."""
+    fill_embeddings.delay(space_id)

@@ -27,6 +27,7 @@ class Crew:
         self._settings = servers.up()
         migrate(self._settings.database)
         with closing(Services(self._settings)) as use:
+            use.embeddings.check()
             use.graph.prepare()
         self._looked = time.monotonic()
         self._failed_starts = 0

@@ -33,6 +33,7 @@ COMMANDS = {
     "costs": ("costs", "Show what paid services used and cost, by step and model."),
     "budget": ("costs", "Show or set a project's budget: what paid services may cost."),
     "graph": ("graph", "Compare the graph with the database, or build it again from there."),
+    "embeddings": ("embeddings", "Show which model made the vectors, and change to another one while search goes on."),
     "models": ("models", "List the models: file, origin, licence, hash, and whether it is the official one."),
     "workers": ("workers", "Run all workers of this machine and the queue processor."),
     "worker": ("worker", "Run one worker: ocr, text, entity, graph or default."),

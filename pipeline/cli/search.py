@@ -1,11 +1,12 @@
 """``search``: passages that answer a question, or many questions at once."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
+from functools import partial
 from itertools import accumulate, islice
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 from rich.padding import Padding
@@ -13,11 +14,16 @@ from rich.text import Text
 
 from pipeline.cli.output import clock, console, flat, plain
 from pipeline.cli.session import project_option, reading
-from pipeline.ports import Charge, Embedder, charging
+from pipeline.embeddings import Embeddings
+from pipeline.errors import ServiceUnavailable
+from pipeline.ports import Charge, charging
 from pipeline.stores.reports import MARK_END, MARK_START, Passage, Reports
 from pipeline.wiring import Services
 
+Found = TypeVar("Found")
+
 AT_ONCE = 32
+TRIES = 3
 WORDS_SHOWN = 60
 
 
@@ -44,23 +50,37 @@ def search(question: str | None, project: str | None, limit: int, queries: Path 
         closing(Services(settings)) as use,
         charging(Charge(project=reports.project)),
     ):
-        embedder = use.embedder
         if question:
-            passages = reports.passages(question, embedder.embed([question])[0], limit)
+            passages = found(use.embeddings, [question], partial(reports.passages, limit=limit))[0]
             _print_json(passages) if as_json else _print(passages)
         else:
-            for answer in answers(questions, embedder, reports, limit):
+            for answer in answers(questions, use.embeddings, reports, limit):
                 click.echo(json.dumps(answer, ensure_ascii=False))
 
 
-def answers(questions: list[tuple[Any, str]], embedder: Embedder, reports: Reports, limit: int) -> Iterator[dict[str, Any]]:
+def answers(
+    questions: list[tuple[Any, str]], embeddings: Embeddings, reports: Reports, limit: int
+) -> Iterator[dict[str, Any]]:
     """``{query_id, results: [{source_path, start, end, score}]}`` for each (id, question), in order."""
     waiting = iter(questions)
     while batch := list(islice(waiting, AT_ONCE)):
-        for (query_id, question), vector in zip(batch, embedder.embed([text for _, text in batch]), strict=True):
-            hits = reports.search(question, vector, limit)
+        answered = found(embeddings, [text for _, text in batch], partial(reports.search, limit=limit))
+        for (query_id, _), hits in zip(batch, answered, strict=True):
             results = [{"source_path": h.source_path, "start": h.start, "end": h.end, "score": h.score} for h in hits]
             yield {"query_id": query_id, "results": results}
+
+
+def found(embeddings: Embeddings, questions: list[str], ask: Callable[..., list[Found]]) -> list[list[Found]]:
+    """What is found for each question; asked anew if the embeddings are changed meanwhile."""
+    for _ in range(TRIES):
+        space, embedder = embeddings.reading()
+        vectors = embedder.embed(questions)
+        try:
+            return [ask(text, vector, space=space and space.id) for text, vector in zip(questions, vectors, strict=True)]
+        except ServiceUnavailable as fault:
+            if fault.code != "conflict":
+                raise
+    raise ServiceUnavailable("The embeddings are being changed just now.")
 
 
 def excerpt(marked: str, most: int = WORDS_SHOWN) -> str:

@@ -2,11 +2,14 @@
 
 import os
 import sys
+from contextlib import closing, suppress
 
 import click
 
+from pipeline.errors import ServiceUnavailable
 from pipeline.queues import WORKER_TYPES, WorkerType
 from pipeline.settings import Settings
+from pipeline.status import Step
 
 CELERY = ("-m", "celery", "-A", "pipeline.celery_app", "worker")
 OPTIONS = ("-O", "fair", "--without-gossip", "--without-mingle", "--without-heartbeat")
@@ -33,8 +36,19 @@ def worker(type_: str, concurrency: int | None) -> None:
     kind = next(w for w in settings.worker_types if w.name == type_)
     own = kind.concurrency if waits(kind) else settings.celery_worker_concurrency or kind.concurrency
     command = celery_command(settings, kind, concurrency or own)
+    if Step.PROCESS_CHUNKING in kind.tasks:
+        _check_embeddings(settings)
     sys.stdout.flush()
     os.execv(command[0], command)
+
+
+def _check_embeddings(settings: Settings) -> None:
+    """Refuse to work with another embedding model than the database; one that is away is waited for by the worker."""
+    from pipeline.endpoints import located
+    from pipeline.wiring import Services
+
+    with suppress(ServiceUnavailable), closing(Services(located(settings))) as use:
+        use.embeddings.check()
 
 
 def waits(kind: WorkerType) -> bool:

@@ -1,5 +1,6 @@
 """The values that travel between stages. Offsets are code points, end exclusive, unless a field says otherwise."""
 
+from pipeline.model.embeddings import EmbeddingSpace, UnfilledChunk
 from pipeline.model.engines import Booking, Engine, ObjectPlace, Prices, Usage, cost_of
 from pipeline.model.graph import (
     DocumentGraph,
@@ -57,6 +58,7 @@ __all__ = [
     "DocumentInfo",
     "DocumentNode",
     "Due",
+    "EmbeddingSpace",
     "Engine",
     "EntityGraph",
     "EntityId",
@@ -96,6 +98,7 @@ __all__ = [
     "Submission",
     "Submitted",
     "TypedRelation",
+    "UnfilledChunk",
     "Usage",
     "Verdict",
     "Word",

@@ -16,6 +16,7 @@ from pipeline.model import (
     DocumentInfo,
     DocumentNode,
     Due,
+    EmbeddingSpace,
     Evidence,
     FailedPage,
     GraphWork,
@@ -34,6 +35,7 @@ from pipeline.model import (
     StoredFile,
     Submission,
     Submitted,
+    UnfilledChunk,
     Verdict,
 )
 from pipeline.status import Family, Step
@@ -180,8 +182,14 @@ class Results(Protocol):
     def node(self, document_id: DocumentId) -> DocumentNode:
         """The document as the graph holds it."""
 
-    def save_chunks(self, lease: Lease, chunks: Sequence[Chunk], vectors: NDArray[np.float32]) -> None:
-        """Commit ``process_chunking``; vectors of shape (len(chunks), dimension)."""
+    def save_chunks(
+        self, lease: Lease, chunks: Sequence[Chunk], vectors: NDArray[np.float32], space: str | None = None
+    ) -> None:
+        """Commit ``process_chunking``; vectors of shape (len(chunks), dimension).
+
+        Raises:
+            ServiceUnavailable: ``conflict``: ``space``, whose vectors they are, is no longer the active one.
+        """
 
     def save_mentions(
         self,
@@ -217,6 +225,37 @@ class Results(Protocol):
         links: Sequence[NameLink],
     ) -> bool:
         """Commit ``resolve_entities``: clusters as (key, numbers of mentions). False: names have arrived, compare again."""
+
+
+class Vectors(Protocol):
+    """Which model's vectors the chunks hold, and the change to another model. See ``DocumentStore``."""
+
+    def embeddings(self) -> list[EmbeddingSpace]:
+        """The active space, whose vectors search reads, and the one that is being filled to take its place."""
+
+    def open_embeddings(self, engine: str, dimension: int, settings: Mapping[str, object]) -> EmbeddingSpace:
+        """The active space. While there are no vectors it is this one; if it is this one, its settings are noted."""
+
+    def change_embeddings(self, engine: str, dimension: int, settings: Mapping[str, object]) -> EmbeddingSpace:
+        """Begin to fill this space, or go on with it; another one that was being filled is given up."""
+
+    def cancel_embeddings(self) -> bool:
+        """Give up the space that is being filled; False if there is none."""
+
+    def take_unfilled(self, space: str, most: int, lease: timedelta) -> list[UnfilledChunk]:
+        """Chunks that have no vector of this space yet. No other caller gets them for as long as ``lease``."""
+
+    def save_vectors(self, space: str, chunks: Sequence[UnfilledChunk], vectors: NDArray[np.float32]) -> None:
+        """Keep vectors of a space that is being filled; chunks whose text has changed are passed over."""
+
+    def note_embedding_fault(self, space: str, fault: str) -> bool:
+        """Say why filling does not go on, until it does; whether that is news."""
+
+    def finish_embeddings(self, space: str) -> bool:
+        """Make a space the active one and drop the old vectors, in one moment; False if a chunk has no vector, or later."""
+
+    def embedding_progress(self) -> tuple[int, int]:
+        """How many chunks there are, and how many have no vector of the space that is being filled."""
 
 
 class GraphSource(Protocol):
@@ -276,7 +315,7 @@ class Control(Protocol):
         """Keys of stored files that nobody uses, a few at a time: to be deleted while the context lasts."""
 
 
-class DocumentStore(Queue, Leases, PageRanges, Jobs, Results, GraphSource, Control, Protocol):
+class DocumentStore(Queue, Leases, PageRanges, Jobs, Results, Vectors, GraphSource, Control, Protocol):
     """The database of record, as the tasks see it. Thread-safe.
 
     What saves results takes a lease, ends it, and raises ``LeaseLost`` if a newer token was given: nothing is written then.

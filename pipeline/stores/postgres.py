@@ -42,12 +42,13 @@ from pipeline.stores.database import Rows
 from pipeline.stores.graph_turns import GraphTurns
 from pipeline.stores.jobs import Jobs
 from pipeline.stores.page_ranges import PageRanges, held, page_rows
+from pipeline.stores.vectors import Vectors, vector_text
 
 NAMES_ARRIVED = "NL003"
 CHUNKS_AT_ONCE, ROWS_AT_ONCE = 250, 5000  # in one statement; of about a megabyte
 
 
-class PostgresStore(PageRanges, Jobs, GraphTurns, Control):
+class PostgresStore(PageRanges, Jobs, Vectors, GraphTurns, Control):
     """``ports.DocumentStore`` over psycopg.
 
     Args:
@@ -168,13 +169,16 @@ class PostgresStore(PageRanges, Jobs, GraphTurns, Control):
         """See ``ports.DocumentStore``."""
         return DocumentNode(*self._row("node", document_id))
 
-    def save_chunks(self, lease: Lease, chunks: Sequence[Chunk], vectors: NDArray[np.float32]) -> None:
+    def save_chunks(
+        self, lease: Lease, chunks: Sequence[Chunk], vectors: NDArray[np.float32], space: str | None = None
+    ) -> None:
         """See ``ports.DocumentStore``."""
         rows = (
             {"number": c.index, "start": c.start, "end": c.end, "heading": c.heading, "embedding": vector_text(v)}
             for c, v in zip(chunks, vectors, strict=True)
         )
-        self._db.run("save_chunks", **held(lease), chunks=self._last_portion(lease, rows, CHUNKS_AT_ONCE))
+        last = self._last_portion(lease, rows, CHUNKS_AT_ONCE)
+        self._db.run("save_chunks", **held(lease), chunks=last, space=space)
 
     def save_mentions(
         self,
@@ -260,11 +264,6 @@ def _only(rows: Rows) -> tuple[Any, ...]:
     if not rows:
         raise BadDocument("The document was deleted.", "deleted")
     return rows[0]
-
-
-def vector_text(vector: NDArray[np.float32]) -> str:
-    """A vector as pgvector reads it; seven significant digits keep float32."""
-    return "[" + ",".join(f"{x:.7g}" for x in vector.tolist()) + "]"
 
 
 def _due(rows: Rows) -> list[Due]:

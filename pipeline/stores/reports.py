@@ -16,8 +16,8 @@ from pipeline.stores.costs import Costs
 from pipeline.stores.database import Database
 from pipeline.stores.database import Rows as DatabaseRows
 from pipeline.stores.graph_content import Project, content_rows, content_sizes
-from pipeline.stores.postgres import vector_text
 from pipeline.stores.statements import load_statements
+from pipeline.stores.vectors import vector_text
 
 SQL = load_statements("sql/reports.sql")
 MARK_START, MARK_END = "\ue000", "\ue001"
@@ -216,13 +216,17 @@ class Reports:
         """The most mentioned entities; dates and sums are left out."""
         return _entities(self._rows("top_entities", limit=limit))
 
-    def search(self, question: str, vector: NDArray[np.float32], limit: int) -> list[Hit]:
-        """Passages that answer a question, the best first; ``vector`` is its embedding."""
-        return [Hit(*row) for row in self._rows("search", **_question(question, vector, limit))]
+    def search(self, question: str, vector: NDArray[np.float32], limit: int, space: str | None = None) -> list[Hit]:
+        """Passages that answer a question, the best first; ``vector`` is its embedding.
 
-    def passages(self, question: str, vector: NDArray[np.float32], limit: int) -> list[Passage]:
+        Raises:
+            ServiceUnavailable: ``conflict``: ``space``, whose vector it is, is no longer the active one; embed it anew.
+        """
+        return [Hit(*row) for row in self._rows("search", **_question(question, vector, limit, space))]
+
+    def passages(self, question: str, vector: NDArray[np.float32], limit: int, space: str | None = None) -> list[Passage]:
         """The same with page or time, and the text with the matching words marked."""
-        return [Passage(*row) for row in self._rows("passages", **_question(question, vector, limit))]
+        return [Passage(*row) for row in self._rows("passages", **_question(question, vector, limit, space))]
 
     def find_entities(self, name: str, keys: Sequence[str], limit: int = 10) -> list[GraphEntity]:
         """Entities that a name may mean, the most likely first.
@@ -294,8 +298,8 @@ class Snapshot:
         return (content_rows(self._connection, part, project, span) for span in spans(size))
 
 
-def _question(question: str, vector: NDArray[np.float32], limit: int) -> dict[str, object]:
-    return {"question": question.replace("\0", " "), "embedding": vector_text(vector), "limit": limit}
+def _question(question: str, vector: NDArray[np.float32], limit: int, space: str | None) -> dict[str, object]:
+    return {"question": question.replace("\0", " "), "embedding": vector_text(vector), "limit": limit, "space": space}
 
 
 def _entities(rows: DatabaseRows) -> list[GraphEntity]:

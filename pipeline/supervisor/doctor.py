@@ -105,6 +105,8 @@ def _servers(settings: Settings) -> Iterator[Check]:
             yield Check(name, ok=True, detail=ASLEEP)
         else:
             yield _attempt(name, partial(call, urls))
+            if name == "database":
+                yield _attempt("embeddings", partial(_embeddings, urls))
 
 
 def _broker(settings: Settings) -> str:
@@ -116,6 +118,12 @@ def _database(settings: Settings) -> str:
     if versions.endswith("none"):
         raise Misconfigured(f"{versions} at {where(settings.database)}: install pgvector on that server.")
     return f"{versions} at {where(settings.database)}"
+
+
+def _embeddings(settings: Settings) -> str:
+    with closing(Services(settings)) as use:
+        active = use.embeddings.check()
+        return f"{active.engine}, length {active.dimension}" if active else "there are no vectors yet"
 
 
 def _graph(settings: Settings) -> str:

@@ -1,5 +1,6 @@
 """Celery's view of the steps: thin. A task loads, calls a pure function of ``stages``, and saves."""
 
+from pipeline.tasks.embeddings import fill_embeddings
 from pipeline.tasks.entity import extract_entities, resolve_entities
 from pipeline.tasks.files import remove_files
 from pipeline.tasks.graph import build_relationships, refresh_graph
@@ -13,6 +14,7 @@ __all__ = [
     "check_textract_job_status",
     "create_document_node",
     "extract_entities",
+    "fill_embeddings",
     "process_chunking",
     "process_ocr",
     "process_pages",

@@ -26,11 +26,12 @@ def _chunker(use: Services) -> Engine:
     return Engine("chunking", chunking.VERSION, f"max_tokens={use.settings.chunk_tokens}")
 
 
-@stage_task(Step.PROCESS_CHUNKING, lambda use: (_chunker(use), use.embedder.engine))
+@stage_task(Step.PROCESS_CHUNKING, lambda use: (_chunker(use), use.embeddings.writing()[1].engine))
 def process_chunking(lease: Lease) -> None:
     """Cut the text into chunks and give each its embedding."""
     use = services()
+    space, embedder = use.embeddings.writing()
     reading = use.documents.reading(lease.document_id)
-    chunks = chunking.chunk(reading.text, reading.pages, use.embedder, use.settings.chunk_tokens)
-    vectors = use.embedder.embed([chunking.embedded_text(reading.text, each) for each in chunks])
-    use.documents.save_chunks(lease, chunks, vectors)
+    chunks = chunking.chunk(reading.text, reading.pages, embedder, use.settings.chunk_tokens)
+    vectors = embedder.embed([chunking.embedded_text(reading.text, each) for each in chunks])
+    use.documents.save_chunks(lease, chunks, vectors, space.id)

@@ -98,7 +98,7 @@ select stage_rows(%(document)s, %(token)s, %(number)s, %(rows)s);
 select commit_node(%(document)s, %(token)s, %(language)s, %(category)s);
 
 -- name: save_chunks
-select commit_chunks(%(document)s, %(token)s, %(chunks)s);
+select commit_chunks(%(document)s, %(token)s, %(chunks)s, %(space)s);
 
 -- name: save_mentions
 select commit_mentions(%(document)s, %(token)s, %(mentions)s, %(relation_mentions)s, %(notes)s);
@@ -213,3 +213,30 @@ select fingerprint, answer from take_answers(%(fingerprints)s, %(document)s, %(k
 
 -- name: keep_answers
 select keep_answers(%(fingerprints)s, %(answers)s, %(document)s, %(keep)s)::text;
+
+-- name: embeddings
+select id::text, engine, dimension, settings, active, fault from list_embeddings();
+
+-- name: open_embeddings
+select id::text, engine, dimension, settings, active, fault from open_embeddings(%(engine)s, %(dimension)s, %(settings)s);
+
+-- name: change_embeddings
+select id::text, engine, dimension, settings, active, fault from change_embeddings(%(engine)s, %(dimension)s, %(settings)s);
+
+-- name: cancel_embeddings
+select cancel_embeddings();
+
+-- name: take_unfilled
+select chunk_id::text, heading, passage, digest from take_unfilled(%(space)s, %(most)s, %(lease)s);
+
+-- name: save_vectors
+select save_vectors(%(space)s, %(vectors)s);
+
+-- name: note_embedding_fault
+select note_embedding_fault(%(space)s, %(fault)s);
+
+-- name: finish_embeddings
+select finish_embeddings(%(space)s);
+
+-- name: embedding_progress
+select chunks, unfilled from embedding_progress();

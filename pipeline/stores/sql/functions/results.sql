@@ -33,13 +33,15 @@ begin
     perform finish_step(d);
 end $$;
 
--- p_chunks: [{number, start, end, heading, embedding: "[…]"}], the last portion.
-create or replace function commit_chunks(p_document uuid, p_token bigint, p_chunks jsonb) returns void language plpgsql as $$
+-- p_chunks: [{number, start, end, heading, embedding: "[…]"}], the last portion; p_space: whose vectors they are, null: the active ones.
+create or replace function commit_chunks(p_document uuid, p_token bigint, p_chunks jsonb, p_space uuid default null)
+returns void language plpgsql as $$
 declare
     d documents := hold_lease(p_document, 'process_chunking', p_token);
     v_text constant text := d.text || '';  -- unpacked once
 begin
     delete from chunks where document_id = p_document;
+    perform require_embeddings(p_space);
     insert into chunks (id, document_id, project_id, position, start_offset, end_offset, heading, text, terms, length, embedding)
     with w as materialized (select * from windows(v_text))
     select derived_id('chunk', p_document::text, x.number::text), p_document, d.project_id, x.number, x.start, x."end", x.heading,

@@ -1,7 +1,7 @@
 -- Hybrid search: BM25 over stemmed terms and cosine distance of embeddings, fused by reciprocal rank
 -- (Robertson & Zaragoza 2009; Cormack, Clarke & Büttcher 2009).
 
-create or replace function search_chunks(p_project uuid, p_question text, p_embedding text, p_limit integer)
+create or replace function search_chunks(p_project uuid, p_question text, p_embedding text, p_limit integer, p_space uuid default null)
 returns table (chunk_id uuid, score double precision) language plpgsql stable
 set hnsw.iterative_scan = 'relaxed_order' as $$
 #variable_conflict use_column
@@ -16,6 +16,7 @@ declare
     v_chunks double precision;
     v_length double precision;
 begin
+    perform require_embeddings(p_space);
     select greatest(count(*), 1), greatest(avg(c.length), 1) into v_chunks, v_length
     from chunks c where c.project_id = p_project;
     return query
