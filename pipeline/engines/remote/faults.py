@@ -5,6 +5,7 @@ import re
 import time
 from email.utils import mktime_tz, parsedate_tz
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from pipeline.engines.remote.endpoint import Endpoint
 from pipeline.errors import BadDocument, Misconfigured, PipelineError, Refused, ServiceUnavailable, Throttled
@@ -68,10 +69,15 @@ def translated(fault: "OpenAIError", endpoint: Endpoint) -> PipelineError:
     if isinstance(fault, openai.APITimeoutError):
         return ServiceUnavailable(f"{name} did not answer within {endpoint.timeout:g} s.", "timeout")
     if isinstance(fault, openai.APIConnectionError):
-        return ServiceUnavailable(f"{name} cannot be reached.", "unreachable")
+        return ServiceUnavailable(f"{name} cannot be reached at {_host(endpoint)}.", "unreachable")
     if isinstance(fault, openai.APIStatusError):
         return _by_status(fault, endpoint)
     return ServiceUnavailable(f"{name} answered with something that is no answer.", "bad_answer")
+
+
+def _host(endpoint: Endpoint) -> str:
+    """Without a password that somebody wrote into the address."""
+    return urlsplit(endpoint.base_url).netloc.rpartition("@")[2]
 
 
 def _by_status(fault: "APIStatusError", endpoint: Endpoint) -> PipelineError:
