@@ -6,7 +6,8 @@ usage: python benchmarks/io_engines.py [--texts 300] [--limit 60] [--window 60] 
     ``window`` seconds, refuses 5 % of the calls, fails at 2 %, is silent at 1 % and breaks its JSON at 1 %. Who is told to
     come later comes later.
 (b) One second of latency, no limit: 100 greenlets (under gevent) and 100 threads, one process each.
-Limits and answers are kept in the embedded broker. Prints a table; the last line is one JSON object.
+Limits are kept in the embedded broker, books and answers in the embedded database, as workers keep them.
+Prints a table; the last line is one JSON object.
 """
 
 import argparse
@@ -23,7 +24,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from pipeline.engines.remote.finder import RemoteFinder
@@ -34,6 +35,13 @@ PEOPLE = ("Clara Berger", "Anna Novak", "David Castillo", "Irene Moreau", "Louis
 PLACES = ("Porto", "Vienna", "Antwerp", "Oslo", "Trieste")
 
 
+class Servers(NamedTuple):
+    """Their URLs."""
+
+    broker: str
+    database: str
+
+
 def text_of(number: int, run: str) -> str:
     """A short text of its own."""
     chance = random.Random(number)
@@ -41,31 +49,22 @@ def text_of(number: int, run: str) -> str:
     return f"Note {number} of {run}.\n\n{one} works for Northgate Bank. {other} met {one} in {chance.choice(PLACES)}."
 
 
-class Books:
-    """Implements ``ports.Meter`` and keeps nothing: the stand-in keeps the books that count."""
-
-    def begin(self, most: object, call: str = "", open_for: object = None) -> str:
-        """Nothing."""
-        return call
-
-    def end(self, call: str, used: object) -> None:
-        """Nothing."""
-
-    def drop(self, call: str) -> None:
-        """Nothing."""
-
-
-def finder_of(standin: str, broker: str, run: str, options: dict[str, Any]) -> "RemoteFinder":
+def finder_of(standin: str, servers: Servers, run: str, options: dict[str, Any]) -> "RemoteFinder":
     """The engine as a worker has it."""
     from pipeline.engines.remote.calling import Caller, Office
     from pipeline.engines.remote.endpoint import Endpoint
     from pipeline.engines.remote.finder import RemoteFinder
     from pipeline.stores.answers import RedisAnswers
+    from pipeline.stores.database import Database
+    from pipeline.stores.kept_answers import KeptAnswers
     from pipeline.stores.rate_limits import Limit, RedisRateLimits
+    from pipeline.stores.usage import DatabaseMeter
 
-    limits = RedisRateLimits(broker, {run: Limit(options["limit"])}, window=options["window"])
+    database = Database(servers.database)
+    limits = RedisRateLimits(servers.broker, {run: Limit(options["limit"])}, window=options["window"])
     endpoint = Endpoint("test-model", "test-key", standin, run, timeout=options["timeout"])
-    return RemoteFinder(Caller(endpoint, Office(limits, Books(), RedisAnswers(broker))))
+    office = Office(limits, DatabaseMeter(database), KeptAnswers(database, RedisAnswers(servers.broker)))
+    return RemoteFinder(Caller(endpoint, office))
 
 
 def put(finder: "RemoteFinder", text: str, done: Counter[str]) -> None:
@@ -87,9 +86,9 @@ def put(finder: "RemoteFinder", text: str, done: Counter[str]) -> None:
     done["lost"] += 1
 
 
-def worker(standin: str, broker: str, run: str, options: dict[str, Any]) -> None:
+def worker(standin: str, servers: Servers, run: str, options: dict[str, Any]) -> None:
     """Many threads or greenlets in one process; prints what they did as JSON."""
-    finder, done, numbers = finder_of(standin, broker, run, options), Counter[str](), count()
+    finder, done, numbers = finder_of(standin, servers, run, options), Counter[str](), count()
     finder.extract(text_of(-1, run))  # the client library alone takes seconds to import
     deadline = time.monotonic() + options["seconds"]
 
@@ -121,7 +120,7 @@ def standing_in(*options: str) -> Iterator[str]:
         process.wait()
 
 
-def workers(number: int, standin: str, broker: str, run: str, **options: object) -> list[dict[str, float]]:
+def workers(number: int, standin: str, servers: Servers, run: str, **options: object) -> list[dict[str, float]]:
     """What each of ``number`` processes says."""
     command = [
         sys.executable,
@@ -133,7 +132,7 @@ def workers(number: int, standin: str, broker: str, run: str, **options: object)
         "--options",
         json.dumps(options),
     ]
-    environment = os.environ | {"BENCH_BROKER": broker, "PYTHONPATH": str(ROOT)}
+    environment = os.environ | {"BENCH_SERVERS": json.dumps(servers), "PYTHONPATH": str(ROOT)}
     running = [subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) for _ in range(number)]
     return [json.loads(process.communicate()[0].splitlines()[-1]) for process in running]
 
@@ -145,12 +144,12 @@ def report(standin: str) -> dict[str, Any]:
         return found
 
 
-def limited(broker: str, texts: int, limit: int, window: float) -> dict[str, float]:
+def limited(servers: Servers, texts: int, limit: int, window: float) -> dict[str, float]:
     """Part (a)."""
     faults = ("--throttled", ".05", "--failing", ".02", "--hanging", ".01", "--broken", ".01", "--hang", "30")
     options = {"texts": texts, "limit": limit, "window": window, "timeout": 5.0, "threads": 25, "seconds": 1e9, "pool": ""}
     with standing_in("--limit", str(limit), "--window", str(window), "--latency", ".3", *faults) as standin:
-        done = workers(2, standin, broker, f"limited-{time.time():.0f}", **options)
+        done = workers(2, standin, servers, f"limited-{time.time():.0f}", **options)
         books = report(standin)
     seconds = max(each["seconds"] for each in done)
     print(
@@ -168,11 +167,11 @@ def limited(broker: str, texts: int, limit: int, window: float) -> dict[str, flo
     }
 
 
-def unlimited(broker: str, seconds: float, pool: str) -> float:
+def unlimited(servers: Servers, seconds: float, pool: str) -> float:
     """Part (b): calls a second."""
     options = {"texts": 10**6, "limit": 0, "window": 60.0, "timeout": 30.0, "threads": 100, "seconds": seconds, "pool": pool}
     with standing_in("--latency", "1") as standin:
-        [done] = workers(1, standin, broker, f"{pool}-{time.time():.0f}", **options)
+        [done] = workers(1, standin, servers, f"{pool}-{time.time():.0f}", **options)
         books = report(standin)
     rate = float(books["answered"] / done["seconds"])
     print(
@@ -193,15 +192,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
         parser.add_argument(f"--{name}", help=argparse.SUPPRESS)
     chosen = parser.parse_args(arguments)
     if chosen.options:
-        worker(chosen.standin, os.environ["BENCH_BROKER"], chosen.run, json.loads(chosen.options))
+        worker(chosen.standin, Servers(*json.loads(os.environ["BENCH_SERVERS"])), chosen.run, json.loads(chosen.options))
         return
     sys.path.insert(0, str(ROOT))
-    from tests.servers import on_broker, running_servers
+    from tests.servers import fresh_database, make_template, on_broker, running_servers
 
-    with running_servers() as endpoints:
-        broker = on_broker(endpoints, 15)
-        figures = limited(broker, chosen.texts, chosen.limit, chosen.window)
-        rates = {pool: unlimited(broker, chosen.seconds, pool) for pool in ("greenlets", "threads")}
+    with running_servers() as endpoints, fresh_database(endpoints, make_template(endpoints)) as database:
+        servers = Servers(on_broker(endpoints, 15), database)
+        figures = limited(servers, chosen.texts, chosen.limit, chosen.window)
+        rates = {pool: unlimited(servers, chosen.seconds, pool) for pool in ("greenlets", "threads")}
     print(
         json.dumps({"calls_per_second": round(rates["greenlets"], 1), "with_threads": round(rates["threads"], 1)} | figures)
     )

@@ -6,12 +6,15 @@ from pipeline.cli.output import plain
 from pipeline.stores.costs import Budget, ModelCost
 
 UNKNOWN = "unknown"
+LEAST = 0.0001
 
 
 def amount_text(amount: float | None) -> str:
-    """A sum with two decimals, or with as many as show what is small; ``unknown``."""
+    """A sum with two decimals, a small one with four; ``unknown``."""
     if amount is None:
         return UNKNOWN
+    if 0 < amount < LEAST:
+        return f"under {LEAST}"
     return f"{amount:,.2f}" if amount >= 1 or not amount else f"{amount:,.4f}"
 
 

@@ -15,7 +15,6 @@ from gevent import monkey
 monkey.patch_all()
 import sys
 import gevent
-from benchmarks.io_engines import Books
 from pipeline.engines.remote.calling import Caller, Office
 from pipeline.engines.remote.endpoint import Endpoint
 from pipeline.engines.remote.finder import RemoteFinder
@@ -24,7 +23,7 @@ from pipeline.stores.rate_limits import Limit, RedisRateLimits
 
 standin, broker = sys.argv[1:]
 limits = RedisRateLimits(broker, {"api": Limit(20)}, window=2)
-office = Office(limits, Books(), RedisAnswers(broker))
+office = Office(limits, None, RedisAnswers(broker))
 finder = RemoteFinder(Caller(Endpoint("test-model", "test-key", standin, "api"), office))
 texts = [f"Note {n}. Clara Berger met Anna Novak." for n in range(30)] * 3
 found = gevent.joinall([gevent.spawn(finder.extract, text) for text in texts], raise_error=True)
