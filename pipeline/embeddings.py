@@ -6,12 +6,12 @@ takes its place when every passage has its new vector.
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 
-from pipeline.errors import Misconfigured
-from pipeline.model import Chunk, EmbeddingSpace
-from pipeline.ports import DocumentStore, Embedder
+from pipeline.errors import Misconfigured, OverBudget
+from pipeline.model import Chunk, EmbeddingSpace, UnfilledChunk
+from pipeline.ports import Charge, DocumentStore, Embedder, charging
 from pipeline.settings import Settings
 from pipeline.stages.chunking import embedded_text
 
@@ -123,6 +123,9 @@ class Embeddings:
             space: the one that is being filled.
             seconds: time to spend.
             done: is told of how many passages were done.
+
+        Raises:
+            OverBudget: of a project whose budget is used up; passages of others were done.
         """
         until = time.monotonic() + seconds
         engine = self.engine_of(space)
@@ -130,10 +133,26 @@ class Embeddings:
             chunks = self._store.take_unfilled(space.id, AT_ONCE, LEASE)
             if not chunks:
                 return True
-            texts = [embedded_text(c.text, Chunk(0, 0, len(c.text), c.heading)) for c in chunks]
-            self._store.save_vectors(space.id, chunks, engine.embed(texts))
-            done(len(chunks))
+            self._fill(space, engine, chunks, done)
         return False
+
+    def _fill(
+        self, space: EmbeddingSpace, engine: Embedder, chunks: Sequence[UnfilledChunk], done: Callable[[int], object]
+    ) -> None:
+        """Make vectors of these passages, each at its project's cost; a budget that is used up holds up no other project."""
+        refused: OverBudget | None = None
+        for project in sorted({chunk.project for chunk in chunks}):
+            own = [chunk for chunk in chunks if chunk.project == project]
+            texts = [embedded_text(c.text, Chunk(0, 0, len(c.text), c.heading)) for c in own]
+            try:
+                with charging(Charge(project=project)):
+                    self._store.save_vectors(space.id, own, engine.embed(texts))
+            except OverBudget as fault:
+                refused = fault
+            else:
+                done(len(own))
+        if refused is not None:
+            raise refused
 
     def _built(self, key: str, settings: Settings) -> Embedder:
         with self._alone:

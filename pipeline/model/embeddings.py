@@ -24,9 +24,10 @@ class EmbeddingSpace(NamedTuple):
 
 
 class UnfilledChunk(NamedTuple):
-    """A chunk that needs a vector; ``digest`` tells whether its text is still this one."""
+    """A chunk of a project that needs a vector; ``digest`` tells whether its text is still this one."""
 
     id: str
     heading: str
     text: str
     digest: str
+    project: str

@@ -227,7 +227,7 @@ select id::text, engine, dimension, settings, active, fault from change_embeddin
 select cancel_embeddings();
 
 -- name: take_unfilled
-select chunk_id::text, heading, passage, digest from take_unfilled(%(space)s, %(most)s, %(lease)s);
+select chunk_id::text, heading, passage, digest, project from take_unfilled(%(space)s, %(most)s, %(lease)s);
 
 -- name: save_vectors
 select save_vectors(%(space)s, %(vectors)s);

@@ -72,7 +72,7 @@ $$;
 
 -- Up to p_limit chunks that have no vector of this space and that nobody computes one for; they are left to the caller for p_lease.
 create or replace function take_unfilled(p_space uuid, p_limit integer, p_lease interval)
-returns table (chunk_id uuid, heading text, passage text, digest text) language plpgsql
+returns table (chunk_id uuid, heading text, passage text, digest text, project text) language plpgsql
 set enable_seqscan = off set enable_sort = off as $$
 #variable_conflict use_column
 begin
@@ -90,7 +90,8 @@ begin
         on conflict (chunk_id) do update set space_id = excluded.space_id, lease_until = excluded.lease_until
         returning chunk_id
     )
-    select c.id, c.heading, c.text, chunk_digest(c.heading, c.text) from taken t join chunks c on c.id = t.chunk_id;
+    select c.id, c.heading, c.text, chunk_digest(c.heading, c.text), p.name
+    from taken t join chunks c on c.id = t.chunk_id join projects p on p.id = c.project_id;
 end $$;
 
 -- p_vectors: [{chunk, digest, embedding: "[…]"}]. A chunk that has another text by now, or is gone, is passed over.
