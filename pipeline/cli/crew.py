@@ -3,11 +3,14 @@
 import os
 import time
 from contextlib import closing
+from typing import NamedTuple
 
+from pipeline.cli import flower
 from pipeline.cli.session import Servers
-from pipeline.cli.worker import worker_commands
+from pipeline.cli.worker import type_commands, worker_commands
 from pipeline.endpoints import child_environment
 from pipeline.errors import ServiceUnavailable
+from pipeline.settings import Settings
 from pipeline.stores.migrations import migrate
 from pipeline.wiring import Services
 
@@ -15,15 +18,28 @@ LOOK_AT_SERVERS = 5.0
 FAILED_STARTS = 6
 
 
+class Choice(NamedTuple):
+    """Which processes work: as suits one machine; or ``only`` these types of the table of queues, a worker each."""
+
+    only: tuple[str, ...] = ()
+    flower: bool = False
+
+    def commands(self, settings: Settings) -> dict[str, list[str]]:
+        """Command lines by name."""
+        return type_commands(settings, self.only) if self.only else worker_commands(settings, cores())
+
+
 class Crew:
     """Workers and queue processor, unless another process of this home has them already. They end with ``servers``.
 
     Args:
         servers: those that do not run are started; database and graph are made ready.
+        choice: which processes.
     """
 
-    def __init__(self, servers: Servers) -> None:
+    def __init__(self, servers: Servers, choice: "Choice | None" = None) -> None:
         self._servers = servers
+        self._choice = choice or Choice()
         self._settings = servers.up()
         migrate(self._settings.database)
         with closing(Services(self._settings)) as use:
@@ -64,8 +80,12 @@ class Crew:
 
     def _take(self) -> bool:
         environment = child_environment(self._servers.endpoints) | {"NLP_PIPELINE_HOME": str(self._settings.home)}
+        commands = self._choice.commands(self._settings)
+        if self._choice.flower:
+            commands["flower"] = flower.command(self._settings)
+            environment |= flower.environment(self._settings)
         try:
-            self._servers.supervisor.start_workers(worker_commands(self._settings, cores()), environment)
+            self._servers.supervisor.start_workers(commands, environment)
         except ServiceUnavailable as fault:
             if fault.code != "locked":
                 raise

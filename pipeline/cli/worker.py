@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Collection
 from contextlib import closing, suppress
 
 import click
@@ -34,8 +35,7 @@ def worker(type_: str, concurrency: int | None) -> None:
 
     settings = load_settings()
     kind = next(w for w in settings.worker_types if w.name == type_)
-    own = kind.concurrency if waits(kind) else settings.celery_worker_concurrency or kind.concurrency
-    command = celery_command(settings, kind, concurrency or own)
+    command = celery_command(settings, kind, concurrency or own_concurrency(settings, kind))
     if Step.PROCESS_CHUNKING in kind.tasks:
         _check_embeddings(settings)
     sys.stdout.flush()
@@ -67,6 +67,17 @@ def celery_command(settings: Settings, kind: WorkerType, concurrency: int, queue
 def served(kind: WorkerType) -> tuple[str, ...]:
     """Queues that a worker serves, in order."""
     return ("ocr_pages", "ocr") if kind.name == "ocr" else (kind.name,)
+
+
+def type_commands(settings: Settings, names: Collection[str]) -> dict[str, list[str]]:
+    """A worker for each of these types of the table of queues."""
+    chosen = [w for w in settings.worker_types if w.name in names]
+    return {w.name: celery_command(settings, w, own_concurrency(settings, w)) for w in chosen}
+
+
+def own_concurrency(settings: Settings, kind: WorkerType) -> int:
+    """Tasks that a worker of this type runs at once."""
+    return kind.concurrency if waits(kind) else settings.celery_worker_concurrency or kind.concurrency
 
 
 def worker_commands(settings: Settings, cores: int) -> dict[str, list[str]]:
