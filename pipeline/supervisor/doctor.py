@@ -45,6 +45,7 @@ def check(settings: Settings) -> list[Check]:
         _attempt("ports", lambda: f"free on {LOOPBACK}, e.g. {free_ports(1)[0]}"),
         *_servers(settings),
         *_services(settings),
+        *_torch(settings),
         *_weights(settings),
     ]
 
@@ -153,6 +154,14 @@ def _services(settings: Settings) -> Iterator[Check]:
         yield _attempt("embedding model", lambda: hosted.embedder().probe())
     if settings.speech_engine == "remote":
         yield _attempt("speech model", lambda: hosted.speech().probe())
+
+
+def _torch(settings: Settings) -> Iterator[Check]:
+    with closing(Services(settings)) as use:
+        if settings.embedding_engine == "sentence-transformers":
+            yield _attempt("embedding model", lambda: "/".join(use.embedder.engine))
+        if settings.speech_engine == "openai-whisper":
+            yield _attempt("speech model", lambda: "/".join(use.speech.engine))
 
 
 def _textract(use: Services) -> str:

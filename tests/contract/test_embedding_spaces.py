@@ -1,20 +1,30 @@
 """Vectors of one model give way to those of another, whatever happens meanwhile."""
 
+import shutil
+from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 
 import numpy as np
 import psycopg
 import pytest
 from numpy.typing import NDArray
 
-from pipeline.errors import ServiceUnavailable
-from pipeline.model import UnfilledChunk
+from pipeline.embeddings import Embeddings, EmbeddingsDiffer
+from pipeline.engines.embeddings.onnx_embedder import OnnxEmbedder
+from pipeline.engines.remote.embedder import RemoteEmbedder
+from pipeline.errors import Misconfigured, ServiceUnavailable
+from pipeline.model import Chunk, DocumentInfo, Submission, UnfilledChunk
+from pipeline.settings import load_settings
 from pipeline.status import Step
 from pipeline.stores.database import Database
 from pipeline.stores.migrations import migrate, migrations
 from pipeline.stores.postgres import PostgresStore
 from pipeline.stores.reports import Reports
 from tests.matter import PROJECT, axis, fill
+from tests.office import TestOffice
+from tests.standins.openai import OpenAIStandIn
+from tests.tiny_encoder import write_encoder
 
 Db = psycopg.Connection[tuple[object, ...]]
 LEASE = timedelta(seconds=60)
@@ -169,22 +179,21 @@ def test_vectors_of_the_old_model_are_refused_after_the_change(store: PostgresSt
     filled(store, space.id)
     assert store.finish_embeddings(space.id)
     with pytest.raises(ServiceUnavailable) as fault:
-        commit_no_chunks(store, old.id)
+        commit(store, [], np.zeros((0, 384), dtype=np.float32), old.id)
     assert fault.value.code == "conflict"
 
 
-def commit_no_chunks(store: PostgresStore, space: str) -> None:
-    """Begin a document and commit the chunks that it has not."""
-    from pipeline.model import DocumentInfo, Submission
-
+def commit(store: PostgresStore, chunks: list[Chunk], vectors: NDArray[np.float32], space: str | None = None) -> None:
+    """Take a document as far as its chunks."""
+    text = "Ada wrote to Charles."
     (document,) = store.submit("late", [Submission("late.txt", "late.txt", "late/late", 1, "late")])
     store.claim(100, 1000)
     _, lease = store.begin(document.document_id, Step.PROCESS_OCR, "e", "w")
-    store.save_pages(lease, DocumentInfo("text/plain"), "", [], [], [])
+    store.save_pages(lease, DocumentInfo("text/plain"), text, [], [], [])
     _, lease = store.begin(document.document_id, Step.CREATE_DOCUMENT_NODE, "e", "w")
     store.save_node(lease, "", "")
     _, lease = store.begin(document.document_id, Step.PROCESS_CHUNKING, "e", "w")
-    store.save_chunks(lease, [], np.zeros((0, 8), dtype=np.float32), space)
+    store.save_chunks(lease, chunks, vectors, space)
 
 
 def test_a_change_is_given_up_or_gives_way_to_another(store: PostgresStore, db: Db) -> None:
@@ -250,3 +259,70 @@ def test_a_database_of_an_older_version_knows_what_its_vectors_were_made_by(empt
         database.close()
         assert (space.engine, space.dimension) == (engine.partition(" + ")[2], 384)
         assert space.settings == {"embedding_engine": "onnx", "embedding_model": "all-MiniLM-L6-v2"}
+
+
+@pytest.fixture
+def embeddings(store: PostgresStore, tmp_path: Path) -> Callable[[str], Embeddings]:
+    """As a process has it whose settings name this folder."""
+
+    def of(model: str) -> Embeddings:
+        settings = load_settings(_env_file=None, nlp_pipeline_home=tmp_path / "home", embedding_model=model)
+        return Embeddings(store, settings, lambda s: OnnxEmbedder(s.embedding_model, s.models))
+
+    return of
+
+
+def test_engines_are_found_by_what_the_database_keeps(
+    store: PostgresStore, embeddings: Callable[[str], Embeddings], tmp_path: Path
+) -> None:
+    first, second = (
+        str(write_encoder(tmp_path / name, tmp_path, 32, seed)) for seed, name in enumerate(("first", "second"))
+    )
+    assert embeddings(first).check() is None
+    space, engine = embeddings(first).writing()
+    assert (space.dimension, engine.dimension) == (32, 32)
+    commit(store, [Chunk(0, 0, 10)], np.eye(1, 32, dtype=np.float32))
+    with pytest.raises(EmbeddingsDiffer, match="second") as fault:  # of the same length, and yet not the same
+        embeddings(second).writing()
+    assert fault.value.code == "dimension_mismatch"
+    told, engine = embeddings(second).reading()
+    assert (told, "/".join(engine.engine)) == (space, space.engine)
+    coming = embeddings(second).change()
+    assert embeddings(second).check() == embeddings(first).check() == space
+    assert embeddings(first).fill(coming, 60)
+    assert store.finish_embeddings(coming.id)
+    assert embeddings(second).writing()[0].id == coming.id
+
+
+def test_weights_that_changed_under_their_name_are_told_of(
+    store: PostgresStore, embeddings: Callable[[str], Embeddings], tmp_path: Path
+) -> None:
+    folder = write_encoder(tmp_path / "first", tmp_path)
+    embeddings(str(folder)).writing()
+    commit(store, [Chunk(0, 0, 10)], np.eye(1, 32, dtype=np.float32))
+    shutil.rmtree(folder)
+    write_encoder(folder, tmp_path, seed=7)
+    with pytest.raises(EmbeddingsDiffer):
+        embeddings(str(folder)).writing()
+    coming = embeddings(str(folder)).change()
+    assert not coming.active
+
+
+def test_a_moved_folder_is_the_same_model(
+    store: PostgresStore, embeddings: Callable[[str], Embeddings], tmp_path: Path
+) -> None:
+    folder = write_encoder(tmp_path / "a" / "first", tmp_path)
+    space, _ = embeddings(str(folder)).writing()
+    commit(store, [Chunk(0, 0, 10)], np.eye(1, 32, dtype=np.float32))
+    moved = str(shutil.move(folder, tmp_path / "first"))
+    assert embeddings(moved).writing()[0].id == space.id
+    assert store.embeddings()[0].settings["embedding_model"] == moved
+
+
+def test_vectors_that_no_index_takes_are_refused(store: PostgresStore, tmp_path: Path) -> None:
+    settings = load_settings(_env_file=None, nlp_pipeline_home=tmp_path / "home")
+    with OpenAIStandIn() as standin:
+        large = RemoteEmbedder(TestOffice().caller(standin), 2048)
+        with pytest.raises(Misconfigured, match="2000") as fault:
+            Embeddings(store, settings, lambda _: large).change()
+    assert fault.value.code == "dimension_too_large"
