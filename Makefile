@@ -6,7 +6,7 @@ INSTALL = sh requirements/install.sh
 DOCS ?= samples/ravensport
 export PYTHONDONTWRITEBYTECODE ?= 1
 
-.PHONY: venv run test proofs lint bench lock clean
+.PHONY: venv run test proofs lint bench supabase lock clean
 
 venv: .venv/.ready
 
@@ -42,6 +42,9 @@ bench: .venv/.ready-dev
 	$(BIN)/python benchmarks/scans.py
 	$(BIN)/python benchmarks/memory.py
 	$(BIN)/python benchmarks/many_documents.py
+
+supabase: .venv/.ready-dev
+	$(BIN)/nlp-pipeline migrate --write-supabase supabase
 
 lock: .venv/.ready-dev
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header \

@@ -70,7 +70,8 @@ def located(settings: Settings) -> Settings:
 
 def embedded(settings: Settings) -> list[str]:
     """Names of the servers whose URL is not set, in the order in which they are told of."""
-    urls = {"valkey": settings.broker, "postgres": settings.database, "arcadedb": settings.neo4j_uri}
+    database = settings.database or (settings.supabase_url if settings.database_store == "supabase" else "")
+    urls = {"valkey": settings.broker, "postgres": database, "arcadedb": settings.neo4j_uri}
     return [name for name, url in urls.items() if not url]
 
 
@@ -81,9 +82,10 @@ def recorded_endpoints(settings: Settings, state: State, passwords: dict[str, st
     def port(server: str) -> int:
         return state.servers.get(server, ServerRecord()).ports.get("main", 0)
 
+    own_database = database_url(passwords.get("postgres", ""), port("postgres")) if "postgres" in embedded(settings) else ""
     return Endpoints(
         broker=settings.broker or broker_url(passwords.get("valkey", ""), port("valkey")),
-        database=settings.database or database_url(passwords.get("postgres", ""), port("postgres")),
+        database=settings.database or own_database,
         graph_uri=settings.neo4j_uri or graph_uri(port("arcadedb")),
         graph_user=settings.neo4j_user if settings.neo4j_uri else GRAPH_USER,
         graph_password=graph_password if settings.neo4j_uri else passwords.get("arcadedb", ""),

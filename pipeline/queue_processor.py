@@ -184,7 +184,8 @@ def main() -> None:
 
     signal.signal(signal.SIGTERM, end)
     signal.signal(signal.SIGINT, end)
-    threading.Thread(target=listen, args=(settings.database, processor), name="listen", daemon=True).start()
+    if settings.database_store == "postgres":
+        threading.Thread(target=listen, args=(settings.database, processor), name="listen", daemon=True).start()
     if use.notices:
         threading.Thread(target=hear, args=(use.notices, use.documents, processor), name="notices", daemon=True).start()
     log.info("waiting for documents")

@@ -112,6 +112,11 @@ class Settings(BaseSettings):
 
     database_url: SecretStr | None = None
     """PostgreSQL with pgvector, e.g. postgresql://user:password@host/db. Not set: embedded PostgreSQL."""
+    database_store: Literal["postgres", "supabase"] = "postgres"
+    """How tasks and queue processor reach the database: by DATABASE_URL, or by SUPABASE_URL and SUPABASE_KEY (HTTPS alone).
+
+    Commands that read a project need DATABASE_URL either way.
+    """
 
     neo4j_uri: str = ""
     """Graph server, e.g. neo4j://host:7687 or bolt://host:7687. Not set: embedded Bolt server."""
@@ -135,7 +140,7 @@ class Settings(BaseSettings):
     supabase_url: str = ""
     """Supabase project, e.g. https://abc.supabase.co."""
     supabase_key: SecretStr | None = None
-    """Key of the project's service role."""
+    """Key of the project's service role, or one of its secret keys."""
     supabase_bucket: str = "documents"
     """Private bucket of Supabase Storage that files are kept in."""
 
@@ -324,6 +329,8 @@ class Settings(BaseSettings):
             raise ValueError("BLOB_STORE=s3 needs a bucket: set S3_BUCKET.")
         if self.blob_store == "supabase" and not (self.supabase_url and self.supabase_key and self.supabase_bucket):
             raise ValueError("BLOB_STORE=supabase needs SUPABASE_URL, SUPABASE_KEY and SUPABASE_BUCKET.")
+        if self.database_store == "supabase" and not (self.supabase_url and self.supabase_key):
+            raise ValueError("DATABASE_STORE=supabase needs SUPABASE_URL and SUPABASE_KEY.")
         if self.ocr_engine == "textract" and not self.s3_bucket:
             raise ValueError("OCR_ENGINE=textract reads files in S3: set S3_BUCKET, or OCR_ENGINE=textract-pages.")
         if len({bool(self.textract_topic_arn), bool(self.textract_role_arn), bool(self.textract_queue_url)}) > 1:

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from pipeline.engines.ocr.textract_jobs import TextractJobs
     from pipeline.engines.ocr.textract_notices import TextractNotices
     from pipeline.hosted import Hosted
-    from pipeline.stores.database import Database
+    from pipeline.stores.calls import Calls
 
 HANDED_ON = timedelta(minutes=15)  # for how long the broker knows an answer that is kept in the database
 
@@ -49,11 +49,16 @@ class Services:
         self.settings = settings
 
     @cached_property
-    def database(self) -> "Database":
-        """Connections to PostgreSQL, shared by all that is kept there."""
+    def database(self) -> "Calls":
+        """The way to the database, shared by all that is kept there."""
+        s = self.settings
+        if s.database_store == "supabase":
+            from pipeline.stores.supabase_calls import SupabaseCalls
+
+            return SupabaseCalls(s.supabase_url, s.supabase_key.get_secret_value() if s.supabase_key else "")
         from pipeline.stores.database import Database
 
-        return Database(self.settings.database)
+        return Database(s.database)
 
     @cached_property
     def documents(self) -> DocumentStore:

@@ -41,7 +41,8 @@ class Crew:
         self._servers = servers
         self._choice = choice or Choice()
         self._settings = servers.up()
-        migrate(self._settings.database)
+        if self._settings.database:
+            migrate(self._settings.database)
         with closing(Services(self._settings)) as use:
             use.embeddings.check()
             use.graph.prepare()

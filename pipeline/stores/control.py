@@ -4,27 +4,29 @@ import random
 import re
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from datetime import timedelta
 
 from pipeline.errors import ServiceUnavailable
 from pipeline.model import DocumentId, Handled, Selection
 from pipeline.status import Family, Status, Step, parse_status
-from pipeline.stores.database import SQL, Database, Rows
+from pipeline.stores.calls import Calls, Rows
 
 AT_ONCE = 200  # documents whose rows one transaction holds
 TRIES = 8  # of a transaction that others are in the way of
-FILES_AT_ONCE = 50
+FILES_AT_ONCE = 20
+FILES_LEASE = timedelta(minutes=5)  # longer than it takes to remove so many
 
 
 class Control:
     """What ``PostgresStore`` does with many documents, one transaction each or a few at a time."""
 
-    _db: Database
+    _db: Calls
 
     def select(self, selection: Selection) -> list[DocumentId]:
         """See ``ports.DocumentStore``."""
         asked = [parse_status(name) for name in selection.statuses]
-        rows = self._db.rows(
+        found = self._db.value(
             "select_documents",
             project=selection.project,
             ids=list(selection.ids) or None,
@@ -32,7 +34,7 @@ class Control:
             statuses=[status for status, family in asked if family is None] if asked else None,
             failed_steps=[step for step in Step if (Status.ERROR, step.family) in asked],
         )
-        return [DocumentId(document) for (document,) in rows]
+        return [DocumentId(document) for document in found]
 
     def cancel(self, documents: Sequence[DocumentId]) -> list[Handled]:
         """See ``ports.DocumentStore``."""
@@ -58,9 +60,16 @@ class Control:
     @contextmanager
     def removing_files(self) -> Iterator[list[str]]:
         """See ``ports.DocumentStore``."""
-        with self._db.connection() as connection, connection.transaction():
-            rows = connection.execute(SQL["take_unused_files"].encode(), {"most": FILES_AT_ONCE})
-            yield [key for (key,) in rows]
+        keys = [key for (key,) in self._db.rows("take_unused_files", most=FILES_AT_ONCE, lease=FILES_LEASE)]
+        with ExitStack() as given_back:
+            given_back.callback(self._files, given_back=keys)
+            yield keys
+            given_back.pop_all()
+        self._files(removed=keys)
+
+    def _files(self, removed: Sequence[str] = (), given_back: Sequence[str] = ()) -> None:
+        if removed or given_back:
+            self._db.run("files_removed", removed=list(removed), given_back=list(given_back))
 
     def _each(self, statement: str, documents: Sequence[DocumentId], **values: object) -> list[Handled]:
         batches = (list(documents[start : start + AT_ONCE]) for start in range(0, len(documents), AT_ONCE))

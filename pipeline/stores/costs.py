@@ -9,7 +9,7 @@ from psycopg.types.json import Jsonb
 
 from pipeline.errors import Misconfigured
 from pipeline.model import Prices
-from pipeline.stores.database import Database, Rows
+from pipeline.stores.calls import Calls, Rows
 
 
 class Used(NamedTuple):
@@ -57,7 +57,7 @@ class Costs:
     Every method raises ``ServiceUnavailable`` while the database is away, ``Misconfigured`` where it was never set up.
     """
 
-    def __init__(self, database: Database, project: str, prices: Prices) -> None:
+    def __init__(self, database: Calls, project: str, prices: Prices) -> None:
         self._db = database
         self._project = project
         self._prices = Jsonb({model: dict(price) for model, price in prices.items()})

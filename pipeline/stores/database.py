@@ -2,29 +2,21 @@
 
 import logging
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Any
 
 import psycopg
 from psycopg_pool import ConnectionPool, PoolTimeout
 
-from pipeline.errors import LeaseLost, Outage, ServiceUnavailable
-from pipeline.stores.statements import load_statements
-
-LEASE_LOST = "NL001"
-CONFLICTS = ("40001", "40P01", "23503", "23505")  # another transaction was in the way: try again
-COMMIT_TRIES = 4  # what was worked out is worth waiting for longer than the lease
-DATABASE_AWAY = ("57", "53", "08")  # classes: operator intervention, insufficient resources, connection
+from pipeline.errors import Misconfigured, Outage
+from pipeline.stores.calls import DATABASE_AWAY, SQL, Calls, Rows, translated
 
 CONNECTION = {"connect_timeout": 10, "keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}
 
 logging.getLogger("psycopg.pool").setLevel(logging.CRITICAL)  # what it would say is raised here as an error
 
-SQL = load_statements("sql/queries.sql")
-Rows = list[tuple[Any, ...]]
 
-
-class Database:
+class Database(Calls):
     """A pool of connections that is opened on first use and translates the driver's errors.
 
     Args:
@@ -34,6 +26,7 @@ class Database:
     """
 
     def __init__(self, conninfo: str, most: int = 4, patience: float = 15.0) -> None:
+        self._known = bool(conninfo)
         self._pool = ConnectionPool(
             conninfo,
             min_size=1,
@@ -54,7 +47,10 @@ class Database:
             Outage: the database is away, starting, stopping or full.
             ServiceUnavailable: another worker was in the way.
             LeaseLost: the lease is no longer ours.
+            Misconfigured: there is no URL.
         """
+        if not self._known:
+            raise Misconfigured("This needs the database by SQL: set DATABASE_URL.", "no_database_url")
         try:
             self._pool.open()
             with self._pool.connection() as connection:
@@ -72,21 +68,9 @@ class Database:
             self._pool.check()
             return self._rows(statement, values)
 
-    def run(self, statement: str, **values: object) -> Rows:
-        """As ``rows``, for what a token protects: a database that is away is waited for, about a minute."""
-        for _ in range(COMMIT_TRIES - 1):
-            with suppress(Outage):
-                return self.rows(statement, **values)
-        return self.rows(statement, **values)
-
     def _rows(self, statement: str, values: dict[str, object]) -> Rows:
         with self.connection() as connection:
             return connection.execute(SQL[statement].encode(), values).fetchall()
-
-    def value(self, statement: str, **values: object) -> Any:  # noqa: ANN401  # whatever the statement returns
-        """The first column of the first row; None without rows."""
-        rows = self.rows(statement, **values)
-        return rows[0][0] if rows else None
 
     def close(self) -> None:
         """Close all connections."""
@@ -99,10 +83,8 @@ class ConnectionGone(Outage):
 
 def _translated(fault: psycopg.Error) -> Exception:
     state = fault.sqlstate or ""
-    if state == LEASE_LOST:
-        return LeaseLost(fault.diag.message_primary or "The lease was lost.")
-    if state in CONFLICTS:
-        return ServiceUnavailable("Another worker was in the way.", "conflict")
+    if meant := translated(state, fault.diag.message_primary or ""):
+        return meant
     if state[:2] in DATABASE_AWAY:
         return ConnectionGone(f"The database is not available: {fault.diag.message_primary}")
     if isinstance(fault, psycopg.OperationalError | psycopg.InterfaceError) and not state:

@@ -27,7 +27,7 @@ from pipeline.model import (
     GraphWork,
     Lease,
 )
-from pipeline.stores.database import Database
+from pipeline.stores.calls import Calls
 from pipeline.stores.page_ranges import held
 
 OUTDATED_AT_ONCE = 200  # documents that are removed from the graph, or mended there, in one turn
@@ -41,7 +41,7 @@ Given = dict[str, Any]
 class GraphTurns:
     """What ``PostgresStore`` does about the graph."""
 
-    _db: Database
+    _db: Calls
     _lease: timedelta
 
     @contextmanager
@@ -69,7 +69,7 @@ class GraphTurns:
 
 
 @contextmanager
-def turn(database: Database, given: Given, lease: timedelta) -> Iterator[None]:
+def turn(database: Calls, given: Given, lease: timedelta) -> Iterator[None]:
     """Keep a turn that was taken while the context lasts, and end it: what was given with it was written, unless it raises.
 
     Raises:
@@ -86,7 +86,7 @@ def turn(database: Database, given: Given, lease: timedelta) -> Iterator[None]:
 
 
 @contextmanager
-def alone(database: Database, project_id: str, lease: timedelta, patience: float) -> Iterator[None]:
+def alone(database: Calls, project_id: str, lease: timedelta, patience: float) -> Iterator[None]:
     """The turn, and nothing that is to be written."""
     token = _patiently(partial(database.value, "take_turn", **_wish(project_id, lease)), patience)
     with turn(database, {"project": project_id, "turn": token}, lease):
@@ -124,12 +124,12 @@ def _again_and_again(call: Callable[[], object], pause: timedelta) -> Iterator[N
         over.set()
 
 
-def _give_up(database: Database, given: Given) -> None:
+def _give_up(database: Calls, given: Given) -> None:
     with suppress(PipelineError):  # it ends by itself
         _end(database, given, done=False)
 
 
-def _end(database: Database, given: Given, *, done: bool) -> bool:
+def _end(database: Calls, given: Given, *, done: bool) -> bool:
     changed = given.get("changed") or ()
     ended = database.run(
         "end_turn",

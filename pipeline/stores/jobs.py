@@ -5,14 +5,14 @@ from collections.abc import Sequence
 from psycopg.types.json import Jsonb
 
 from pipeline.model import DocumentId, DocumentInfo, FailedPage, Job, Lease, Page, PageSpan, Submission
-from pipeline.stores.database import Database
+from pipeline.stores.calls import Calls
 from pipeline.stores.page_ranges import held, page_rows
 
 
 class Jobs:
     """What ``PostgresStore`` does with jobs."""
 
-    _db: Database
+    _db: Calls
 
     def hand_over(self, lease: Lease, info: DocumentInfo, children: Sequence[Submission]) -> None:
         """See ``ports.DocumentStore``."""

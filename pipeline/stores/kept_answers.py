@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from pipeline.errors import ServiceUnavailable
 from pipeline.ports import AnswerCache, charged_to
-from pipeline.stores.database import Database
+from pipeline.stores.calls import Calls
 from pipeline.stores.later import Later
 
 log = logging.getLogger(__name__)
@@ -26,7 +26,7 @@ class KeptAnswers:
         keep: how long an answer is kept that nobody asks for.
     """
 
-    def __init__(self, database: Database, near: AnswerCache, keep: timedelta = timedelta(days=90)) -> None:
+    def __init__(self, database: Calls, near: AnswerCache, keep: timedelta = timedelta(days=90)) -> None:
         self._db = database
         self._later = Later(database)
         self._near = near

@@ -7,8 +7,8 @@ from collections import deque
 
 import psycopg
 
-from pipeline.errors import ServiceUnavailable
-from pipeline.stores.database import Database
+from pipeline.errors import PipelineError, ServiceUnavailable
+from pipeline.stores.calls import Calls
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +28,7 @@ class Later:
         most: statements that wait; beyond that the oldest is given up.
     """
 
-    def __init__(self, database: Database, pause: float = PAUSE, most: int = MOST) -> None:
+    def __init__(self, database: Calls, pause: float = PAUSE, most: int = MOST) -> None:
         self._db = database
         self._pause = pause
         self._waiting: deque[tuple[str, dict[str, object]]] = deque(maxlen=most)
@@ -65,5 +65,5 @@ class Later:
             except ServiceUnavailable:
                 with self._lock:
                     self._waiting.appendleft((statement, values))
-            except psycopg.Error:
+            except (psycopg.Error, PipelineError):
                 log.exception("%s is given up", statement)

@@ -5,6 +5,7 @@ numbered file drops the old one.
 """
 
 import hashlib
+import re
 from importlib.resources import files
 
 import psycopg
@@ -12,6 +13,7 @@ import psycopg
 from pipeline.errors import Misconfigured, ServiceUnavailable
 
 FOLDER = files("pipeline.stores") / "sql"
+_MADE = re.compile(r"^create (?:or replace )?(table|view|function) (\w+)", re.MULTILINE)
 
 
 def migrations() -> list[tuple[str, str]]:
@@ -19,6 +21,15 @@ def migrations() -> list[tuple[str, str]]:
     numbered = sorted(entry.name for entry in FOLDER.iterdir() if entry.name[:4].isdigit())
     functions = sorted(f"functions/{entry.name}" for entry in (FOLDER / "functions").iterdir())
     return [(name, FOLDER.joinpath(name).read_text(encoding="utf-8")) for name in (*numbered, *functions)]
+
+
+def access() -> str:
+    """SQL that leaves our tables and functions to the service role alone."""
+    made = [found for _, text in migrations() for found in _MADE.findall(text)]
+    tables = sorted({name for kind, name in made if kind != "function"} | {"schema_migrations"})
+    functions = sorted({name for kind, name in made if kind == "function"})
+    text = FOLDER.joinpath("supabase.sql").read_text(encoding="utf-8")
+    return text.replace("TABLES", ",".join(tables)).replace("FUNCTIONS", ",".join(functions))
 
 
 def migrate(conninfo: str, only: int | None = None) -> list[str]:
@@ -32,6 +43,8 @@ def migrate(conninfo: str, only: int | None = None) -> list[str]:
         ServiceUnavailable: the database cannot be reached.
         Misconfigured: pgvector is missing, rights are missing, or an applied migration was changed afterwards.
     """
+    if not conninfo:
+        raise Misconfigured("Migrations are run by SQL: set DATABASE_URL.", "no_database_url")
     try:
         with psycopg.connect(conninfo, connect_timeout=10) as db:
             db.execute("select pg_advisory_xact_lock(hashtext('schema_migrations'))")
@@ -41,7 +54,10 @@ def migrate(conninfo: str, only: int | None = None) -> list[str]:
             )
             db.execute("alter table schema_migrations enable row level security")
             db.execute("set local check_function_bodies = off")  # they may stand in any order
-            return [name for name, text in migrations()[:only] if _apply(db, name, text)]
+            ran = [name for name, text in migrations()[:only] if _apply(db, name, text)]
+            if ran:
+                db.execute(access().encode())
+            return ran
     except psycopg.OperationalError as fault:
         raise ServiceUnavailable(f"The database cannot be reached: {_first_line(fault)}") from fault
     except (psycopg.errors.FeatureNotSupported, psycopg.errors.InsufficientPrivilege, psycopg.errors.UndefinedFile) as fault:

@@ -8,7 +8,7 @@ from psycopg.types.json import Jsonb
 from pipeline.errors import LeaseLost
 from pipeline.model import DocumentId, DocumentInfo, Lease, Page, PageSpan, Submission, Verdict
 from pipeline.status import Step
-from pipeline.stores.database import Database
+from pipeline.stores.calls import Calls
 
 
 class PageRanges:
@@ -20,7 +20,7 @@ class PageRanges:
         most_crashes: after so many deaths of a process over one range it has failed.
     """
 
-    def __init__(self, database: Database, lease: timedelta = timedelta(seconds=20), most_crashes: int = 3) -> None:
+    def __init__(self, database: Calls, lease: timedelta = timedelta(seconds=20), most_crashes: int = 3) -> None:
         self._db = database
         self._lease = lease
         self._most_crashes = most_crashes

@@ -7,7 +7,6 @@ from types import MappingProxyType
 from typing import Any
 
 import numpy as np
-import psycopg
 from numpy.typing import NDArray
 from psycopg.types.json import Jsonb
 
@@ -37,14 +36,13 @@ from pipeline.model import (
     Verdict,
 )
 from pipeline.status import Step
+from pipeline.stores.calls import Rows
 from pipeline.stores.control import Control
-from pipeline.stores.database import Rows
 from pipeline.stores.graph_turns import GraphTurns
 from pipeline.stores.jobs import Jobs
 from pipeline.stores.page_ranges import PageRanges, held, page_rows
 from pipeline.stores.vectors import Vectors, vector_text
 
-NAMES_ARRIVED = "NL003"
 CHUNKS_AT_ONCE, ROWS_AT_ONCE = 250, 5000  # in one statement; of about a megabyte
 
 
@@ -199,16 +197,19 @@ class PostgresStore(PageRanges, Jobs, Vectors, GraphTurns, Control):
 
     def relation_mentions(self, document_id: DocumentId) -> list[RelationMention]:
         """See ``ports.DocumentStore``."""
-        return [RelationMention(*row) for row in self._db.rows("relation_mentions", document=document_id)]
+        rows = self._db.value("relation_mentions", document=document_id)
+        return [RelationMention(s, p, o, a, z, float(c)) for s, p, o, a, z, c in rows]
 
     def mentions(self, document_id: DocumentId) -> list[ResolvedMention]:
         """See ``ports.DocumentStore``."""
-        rows = self._db.rows("mentions", document=document_id)
-        return [ResolvedMention(s, e, EntityType(t), c, i) for s, e, t, c, i in rows]
+        rows = self._db.value("mentions", document=document_id)
+        return [ResolvedMention(s, e, EntityType(t), float(c), i) for s, e, t, c, i in rows]
 
     def candidates(self, document_id: DocumentId, keys: Sequence[str], blocking_keys: Sequence[str]) -> Candidates:
         """See ``ports.DocumentStore``."""
-        found = self._row("candidates", document_id, keys=list(keys), blocking_keys=list(blocking_keys))[0]
+        found = self._db.value("candidates", document=document_id, keys=list(keys), blocking_keys=list(blocking_keys))
+        if found is None:
+            raise _deleted()
         return Candidates(found["arrival"], tuple(found["keys"]))
 
     def save_resolution(
@@ -220,20 +221,15 @@ class PostgresStore(PageRanges, Jobs, Vectors, GraphTurns, Control):
         links: Sequence[NameLink],
     ) -> bool:
         """See ``ports.DocumentStore``."""
-        try:
-            self._db.run(
-                "save_resolution",
-                **held(lease),
-                arrival=arrival,
-                clusters=Jsonb([{"key": key, "mentions": list(numbers)} for key, numbers in clusters]),
-                names=Jsonb([n._asdict() for n in names]),
-                links=Jsonb([x._asdict() for x in links]),
-            )
-        except psycopg.Error as fault:
-            if fault.sqlstate == NAMES_ARRIVED:
-                return False
-            raise
-        return True
+        ((saved,),) = self._db.run(
+            "save_resolution",
+            **held(lease),
+            arrival=arrival,
+            clusters=Jsonb([{"key": key, "mentions": list(numbers)} for key, numbers in clusters]),
+            names=Jsonb([n._asdict() for n in names]),
+            links=Jsonb([x._asdict() for x in links]),
+        )
+        return bool(saved)
 
     def save_relations(self, lease: Lease, relations: Sequence[Evidence]) -> None:
         """See ``ports.DocumentStore``."""
@@ -262,8 +258,12 @@ class PostgresStore(PageRanges, Jobs, Vectors, GraphTurns, Control):
 
 def _only(rows: Rows) -> tuple[Any, ...]:
     if not rows:
-        raise BadDocument("The document was deleted.", "deleted")
+        raise _deleted()
     return rows[0]
+
+
+def _deleted() -> BadDocument:
+    return BadDocument("The document was deleted.", "deleted")
 
 
 def _due(rows: Rows) -> list[Due]:

@@ -12,9 +12,9 @@ from pipeline.errors import Misconfigured
 from pipeline.graph_rows import OWNER, Part, Rows, spans
 from pipeline.model import DocumentId, EntityType, GraphEntity, Prices
 from pipeline.status import Status, Step
+from pipeline.stores.calls import Rows as DatabaseRows
 from pipeline.stores.costs import Costs
 from pipeline.stores.database import Database
-from pipeline.stores.database import Rows as DatabaseRows
 from pipeline.stores.graph_content import Project, content_rows, content_sizes
 from pipeline.stores.statements import load_statements
 from pipeline.stores.vectors import vector_text

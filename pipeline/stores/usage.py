@@ -9,7 +9,7 @@ from psycopg.types.json import Jsonb
 from pipeline.errors import OverBudget
 from pipeline.model import Prices, Usage
 from pipeline.ports import charged_to
-from pipeline.stores.database import Database
+from pipeline.stores.calls import Calls
 from pipeline.stores.later import Later
 
 HOUR = timedelta(hours=1)
@@ -27,7 +27,7 @@ class DatabaseMeter:
         prices: by which budgets are kept.
     """
 
-    def __init__(self, database: Database, prices: Prices = NO_PRICES) -> None:
+    def __init__(self, database: Calls, prices: Prices = NO_PRICES) -> None:
         self._db = database
         self._later = Later(database)
         self._prices = Jsonb(_plain(prices))

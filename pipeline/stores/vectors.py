@@ -10,13 +10,13 @@ from psycopg.types.json import Jsonb
 
 from pipeline.errors import Misconfigured
 from pipeline.model import EmbeddingSpace, UnfilledChunk
-from pipeline.stores.database import Database
+from pipeline.stores.calls import Calls
 
 
 class Vectors:
     """What ``PostgresStore`` does with the vectors of all chunks."""
 
-    _db: Database
+    _db: Calls
 
     def embeddings(self) -> list[EmbeddingSpace]:
         """See ``ports.DocumentStore``."""

@@ -115,6 +115,15 @@ def _broker(settings: Settings) -> str:
 
 
 def _database(settings: Settings) -> str:
+    if settings.database_store == "supabase":
+        with closing(Services(settings)) as use:
+            use.documents.next_due()
+        rest = f"Supabase at {where(settings.supabase_url)}"
+        return f"{rest}; {_postgres(settings)}" if settings.database else f"{rest}; commands that read it need DATABASE_URL"
+    return _postgres(settings)
+
+
+def _postgres(settings: Settings) -> str:
     versions = ping_database(settings.database)
     if versions.endswith("none"):
         raise Misconfigured(f"{versions} at {where(settings.database)}: install pgvector on that server.")

@@ -14,6 +14,7 @@ from pipeline.errors import LeaseLost, Outage, OverBudget, ServiceUnavailable, T
 from pipeline.model import DocumentId, DocumentInfo, Lease, Prices, Submission, Usage, Verdict, cost_of
 from pipeline.ports import Charge, charging, metered
 from pipeline.status import Step
+from pipeline.stores.calls import Calls
 from pipeline.stores.costs import Costs
 from pipeline.stores.database import Database
 from pipeline.stores.postgres import PostgresStore
@@ -36,8 +37,8 @@ def database(database_url: str) -> Iterator[Database]:
 
 
 @pytest.fixture
-def meter(database: Database) -> DatabaseMeter:
-    return DatabaseMeter(database, PRICES)
+def meter(calls: Calls) -> DatabaseMeter:
+    return DatabaseMeter(calls, PRICES)
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from pipeline.stores import database, reports
+from pipeline.stores import calls, reports
 from pipeline.supervisor import Endpoints
 from tests.servers import fresh_database
 
@@ -25,11 +25,11 @@ READ = """
 """
 DOCUMENT = "(select derived_id('moving', '20'))"
 ASKED: dict[str, tuple[str, dict[str, object], int]] = {
-    "claim one": (database.SQL["claim"], {"limit": 1, "in_flight": 1000}, 300),
-    "claim many": (database.SQL["claim"], {"limit": 32, "in_flight": 1000}, 3000),
-    "repair": (database.SQL["repair"], {"idle": "20 s", "known": [], "limit": 100}, 300),
-    "next due": (database.SQL["next_due"], {}, 300),
-    "stale graphs": (database.SQL["stale_graphs"], {}, 300),
+    "claim one": (calls.SQL["claim"], {"limit": 1, "in_flight": 1000}, 300),
+    "claim many": (calls.SQL["claim"], {"limit": 32, "in_flight": 1000}, 3000),
+    "repair": (calls.SQL["repair"], {"idle": "20 s", "known": [], "limit": 100}, 300),
+    "next due": (calls.SQL["next_due"], {}, 300),
+    "stale graphs": (calls.SQL["stale_graphs"], {}, 300),
     "states": (reports.SQL["states"], {}, 300),
     "totals": (reports.SQL["totals"], {}, 300),
     "waiting": (reports.SQL["waiting"], {}, 300),

@@ -19,7 +19,7 @@ from pipeline.celery_app import app
 from pipeline.endpoints import located
 from pipeline.settings import load_settings
 from pipeline.stores import neo4j_graph
-from pipeline.stores.database import SQL
+from pipeline.stores.calls import SQL
 from pipeline.stores.neo4j_graph import Neo4jGraph
 from pipeline.stores.postgres import PostgresStore
 from pipeline.tasks import stage_task

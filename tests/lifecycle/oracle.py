@@ -7,7 +7,7 @@ from pathlib import Path
 import psycopg
 
 from pipeline.status import FINAL, MOVES, Status
-from pipeline.stores.database import SQL
+from pipeline.stores.calls import SQL
 
 FOLDER = Path(__file__).parent
 IDLE = timedelta(seconds=20)

@@ -1,3 +1,5 @@
+-- Each is one call of one function, as it can be made over REST too: `select function(…)`, or `select columns from function(…)`.
+
 -- name: submit
 select document_id::text, source_path, outcome from submit_documents(%(project)s, %(files)s);
 
@@ -8,12 +10,7 @@ select document_id::text, step::text from claim_documents(%(limit)s, %(in_flight
 select document_id::text, step::text from repair_documents(%(idle)s, %(known)s, %(limit)s);
 
 -- name: next_due
-select extract(epoch from min(greatest(moment, now())) - now())::float from documents d
-cross join lateral (
-    select d.not_before as moment
-    union all
-    select p.not_before from document_parts p where p.document_id = d.id and d.status = 'processing_chunks') t
-where d.status in ('queued', 'extracting', 'processing_chunks', 'processing') and d.lease_until is null and moment is not null;
+select next_due();
 
 -- name: begin
 select verdict, token from begin_step(%(document)s, %(step)s, %(engine)s, %(worker)s, %(lease)s, %(most_crashes)s);
@@ -55,7 +52,7 @@ select release_part(%(document)s, %(part)s, %(token)s);
 select fail_part(%(document)s, %(part)s, %(token)s, %(code)s, %(message)s, %(retry)s, %(most_retries)s, %(wait)s, %(longest)s);
 
 -- name: part
-select first_page, last_page from document_parts where document_id = %(document)s and number = %(part)s;
+select first_page, last_page from range_of(%(document)s, %(part)s);
 
 -- name: save_part
 select commit_part(%(document)s, %(part)s, %(token)s, %(text)s, %(pages)s);
@@ -67,8 +64,7 @@ select join_parts(%(document)s, %(token)s);
 select hand_over(%(document)s, %(token)s, %(media_type)s, %(metadata)s, %(children)s, %(pages)s);
 
 -- name: job
-select j.job, j.attempt, coalesce(extract(epoch from now() - j.submitted_at), 0)::float, coalesce(nullif(d.sha256, ''), d.storage_key), j.pages
-from document_jobs j join documents d on d.id = j.document_id and d.lease_engine = j.engine where d.id = %(document)s;
+select job, attempt, waited, content, pages from job_of(%(document)s);
 
 -- name: pass_on
 select pass_on(%(document)s, %(token)s);
@@ -104,7 +100,7 @@ select commit_chunks(%(document)s, %(token)s, %(chunks)s, %(space)s);
 select commit_mentions(%(document)s, %(token)s, %(mentions)s, %(relation_mentions)s, %(notes)s);
 
 -- name: candidates
-select candidate_names(project_id, %(keys)s, %(blocking_keys)s) from documents where id = %(document)s;
+select candidates_of(%(document)s, %(keys)s, %(blocking_keys)s);
 
 -- name: save_resolution
 select commit_resolution(%(document)s, %(token)s, %(arrival)s, %(clusters)s, %(names)s, %(links)s);
@@ -116,29 +112,19 @@ select save_relationships(%(document)s, %(token)s, %(relations)s);
 select commit_graph(%(document)s, %(token)s);
 
 -- name: file
-select d.storage_key, d.file_name, d.source_path, d.depth, p.name, d.status = 'processing_chunks'
-from documents d join projects p on p.id = d.project_id where d.id = %(document)s;
-
--- name: text
-select text from documents where id = %(document)s;
+select storage_key, file_name, source_path, depth, project, split from file_of(%(document)s);
 
 -- name: reading
-select d.text, d.media_type, d.metadata,
-       (select coalesce(jsonb_agg(jsonb_build_array(p.number, p.start_offset, p.end_offset, p.source, p.confidence) order by p.number), '[]')
-        from pages p where p.document_id = d.id)
-from documents d where d.id = %(document)s;
+select text, media_type, metadata, pages from reading_of(%(document)s);
 
 -- name: node
-select d.id::text, p.name, d.file_name, d.source_path, d.media_type, d.language, d.category, coalesce(d.parent_id::text, '')
-from documents d join projects p on p.id = d.project_id where d.id = %(document)s;
+select id::text, project, file_name, source_path, media_type, language, category, parent from node_of(%(document)s);
 
 -- name: mentions
-select start_offset, end_offset, type::text, confidence, coalesce(entity_id::text, '')
-from mentions where document_id = %(document)s order by number;
+select mentions_of(%(document)s);
 
 -- name: relation_mentions
-select subject, predicate, object, start_offset, end_offset, confidence
-from relation_mentions where document_id = %(document)s order by number;
+select relation_mentions_of(%(document)s);
 
 -- name: take_graph_turn
 select take_graph_turn(%(document)s, %(token)s, %(lease)s, %(most)s);
@@ -160,7 +146,7 @@ select end_turn(%(project)s, %(turn)s, %(done)s, %(changed)s::uuid[], %(numbers)
 select ask_for_graphs::text from ask_for_graphs();
 
 -- name: select_documents
-select select_documents::text from select_documents(%(project)s, %(ids)s::uuid[], %(paths)s::text[], %(statuses)s::text[], %(failed_steps)s::text[]);
+select select_documents(%(project)s, %(ids)s::uuid[], %(paths)s::text[], %(statuses)s::text[], %(failed_steps)s::text[])::text[];
 
 -- name: cancel
 select document_id::text, source_path, outcome from cancel_documents(%(documents)s::uuid[]);
@@ -178,7 +164,10 @@ select document_id::text, source_path, outcome from delete_document(%(document)s
 select mark_unused_files();
 
 -- name: take_unused_files
-select take_unused_files(%(most)s);
+select take_unused_files from take_unused_files(%(most)s, %(lease)s);
+
+-- name: files_removed
+select files_removed(%(removed)s::text[], %(given_back)s::text[]);
 
 -- name: begin_call
 select begin_call(%(call)s, %(document)s, %(step)s, %(project)s, %(most)s, %(prices)s, %(open_for)s);

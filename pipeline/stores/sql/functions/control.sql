@@ -2,12 +2,11 @@
 
 -- Documents of a project: by id, by LIKE patterns of paths (both null: all), in these states or in error at these steps (null: any).
 create or replace function select_documents(p_project text, p_ids uuid[], p_paths text[], p_statuses text[], p_failed_steps text[])
-returns setof uuid language sql stable as $$
-    select d.id from documents d join projects p on p.id = d.project_id
+returns uuid[] language sql stable as $$
+    select coalesce(array_agg(d.id order by d.source_path collate "C"), '{}') from documents d join projects p on p.id = d.project_id
     where p.name = p_project
       and (p_ids is null and p_paths is null or d.id = any (p_ids) or d.source_path like any (p_paths))
       and (p_statuses is null or d.status::text = any (p_statuses) or d.status = 'error' and d.step::text = any (p_failed_steps))
-    order by d.source_path collate "C"
 $$;
 
 -- By the clock, so that no token is given twice, not even to another document with the same id.
@@ -125,10 +124,13 @@ begin
     where r.id = any (p_ids) and not exists (select from relationship_evidence v where v.relationship_id = r.id);
 end $$;
 
--- A file that a document uses is not to be removed. Waits for a removal that is under way.
+-- A file that a document uses is not to be removed. While somebody removes it, nobody can use it: that is to be tried again.
 create or replace function keep_file() returns trigger language plpgsql as $$
 begin
-    delete from files_unused where storage_key = new.storage_key;
+    delete from files_unused where storage_key = new.storage_key and coalesce(taken_until <= now(), true);
+    if not found and exists (select from files_unused where storage_key = new.storage_key and taken_until > now()) then
+        raise exception 'the file % is being removed', new.storage_key using errcode = '40001';
+    end if;
     return new;
 end $$;
 
@@ -144,19 +146,26 @@ begin
     delete from files_unused where removed and marked_at < now() - interval '1 day';
     update files_unused u set marked_by = pg_current_xact_id(), marked_at = now()
     from (select storage_key from files_unused
-          where not removed and (marked_at is null or marked_at < now() - interval '10 s') for update skip locked) due
+          where not removed and (marked_at is null or marked_at < now() - interval '10 s') and coalesce(taken_until < now(), true) for update skip locked) due
     where u.storage_key = due.storage_key;
     return found;
 end $$;
 
--- Up to p_limit files to be removed now: nobody can use them again until the transaction ends.
-create or replace function take_unused_files(p_limit integer) returns setof text language plpgsql as $$
+-- Up to p_limit files to be removed now; nobody can use them again until they are, or until p_lease is over.
+create or replace function take_unused_files(p_limit integer, p_lease interval) returns setof text language plpgsql as $$
 begin
     delete from files_unused u where exists (select from documents d where d.storage_key = u.storage_key);
     return query
-    update files_unused u set removed = true
+    update files_unused u set taken_until = now() + p_lease
     from (select storage_key from files_unused
-          where not removed and marked_by < pg_snapshot_xmin(pg_current_snapshot()) limit p_limit for update skip locked) due
+          where not removed and marked_by < pg_snapshot_xmin(pg_current_snapshot()) and coalesce(taken_until < now(), true)
+          limit p_limit for update skip locked) due
     where u.storage_key = due.storage_key
     returning u.storage_key;
 end $$;
+
+-- The first were removed, the others are given back.
+create or replace function files_removed(p_keys text[], p_given_back text[]) returns void language sql as $$
+    update files_unused set removed = true, taken_until = null where storage_key = any (p_keys);
+    update files_unused set taken_until = null where storage_key = any (p_given_back);
+$$;

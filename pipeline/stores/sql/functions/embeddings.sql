@@ -1,5 +1,6 @@
 -- Which model's vectors the chunks hold, and the change to another: a second column is filled in the background, then takes the
--- place of the first. Locks are taken in this order: changes of spaces, spaces, chunks.
+-- place of the first. Locks are taken in this order: changes of spaces, spaces, chunks. What changes columns does so as their owner:
+-- who works on documents need not be it.
 
 create or replace function list_embeddings()
 returns table (id uuid, engine text, dimension integer, settings jsonb, active boolean, fault text) language sql stable as $$
@@ -13,7 +14,7 @@ $$;
 
 -- The active space. While there are no vectors it is the one that is asked for; later it only learns how its engine is built now.
 create or replace function open_embeddings(p_engine text, p_dimension integer, p_settings jsonb)
-returns setof embedding_spaces language plpgsql as $$
+returns setof embedding_spaces language plpgsql security definer set search_path from current as $$
 declare
     s embedding_spaces;
 begin
@@ -39,7 +40,7 @@ end $$;
 
 -- Begin the change to another model, or go on with it. A change to a third one is given up.
 create or replace function change_embeddings(p_engine text, p_dimension integer, p_settings jsonb)
-returns setof embedding_spaces language plpgsql set lock_timeout = '30s' as $$
+returns setof embedding_spaces language plpgsql security definer set search_path from current set lock_timeout = '30s' as $$
 begin
     perform pg_advisory_xact_lock(hashtext('embedding_spaces'));
     if not exists (select from embedding_spaces where not active and engine = p_engine) then
@@ -55,7 +56,8 @@ begin
 end $$;
 
 -- Give the change up; the vectors made so far are dropped.
-create or replace function cancel_embeddings() returns boolean language plpgsql set lock_timeout = '30s' as $$
+create or replace function cancel_embeddings() returns boolean language plpgsql
+security definer set search_path from current set lock_timeout = '30s' as $$
 begin
     perform pg_advisory_xact_lock(hashtext('embedding_spaces'));
     delete from embedding_spaces where not active;
@@ -120,7 +122,8 @@ begin
 end $$;
 
 -- Change over if every chunk has its next vector; false if one has none, or if chunks are being read for too long just now.
-create or replace function finish_embeddings(p_space uuid) returns boolean language plpgsql set lock_timeout = '3s' as $$
+create or replace function finish_embeddings(p_space uuid) returns boolean language plpgsql
+security definer set search_path from current set lock_timeout = '3s' as $$
 begin
     perform pg_advisory_xact_lock(hashtext('embedding_spaces'));
     perform from embedding_spaces where id = p_space and not active for update;

@@ -111,10 +111,10 @@ create or replace function candidate_names(p_project uuid, p_keys text[], p_bloc
 $$;
 
 -- p_clusters: [{key, mentions: [number]}]; p_names: the names that were not known: [{key, tokens, blocking_keys}];
--- p_links: [{left, right, strong, reason, score, by_document}] by key. Refused with NL003 if a name arrived after p_arrival that
--- should have been compared, and by a foreign key if one was dropped since: read the candidates again.
+-- p_links: [{left, right, strong, reason, score, by_document}] by key. False, and nothing is written, if a name arrived after p_arrival that
+-- should have been compared; refused by a foreign key if one was dropped since: read the candidates again.
 create or replace function commit_resolution(p_document uuid, p_token bigint, p_arrival bigint, p_clusters jsonb, p_names jsonb, p_links jsonb)
-returns void language plpgsql as $$
+returns boolean language plpgsql as $$
 declare
     d documents := hold_lease(p_document, 'resolve_entities', p_token);
     v_before uuid[];
@@ -132,7 +132,7 @@ begin
             join entity_keys k on k.project_id = d.project_id and k.blocking_key = b
             join entities e on e.id = k.entity_id
             where e.arrival > p_arrival) then
-            raise exception 'names have arrived since' using errcode = 'NL003';
+            return false;
         end if;
         insert into entities (id, project_id, key, tokens, root)
         select derived_id('entity', d.project_id::text, x.key), d.project_id, x.key, x.tokens, derived_id('entity', d.project_id::text, x.key)
@@ -161,6 +161,7 @@ begin
     where m.document_id = p_document and m.number = c.number;
     perform drop_unused(d.project_id, v_before || v_parted);
     perform finish_step(d);
+    return true;
 end $$;
 
 -- Names that no mention and no document's own link use any more are removed, and what hung on them is linked anew.
