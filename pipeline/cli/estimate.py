@@ -19,7 +19,7 @@ from pipeline.engines.ocr.textract_client import features_of, model_of
 from pipeline.engines.remote.finder import PIECE
 from pipeline.engines.remote.vision import TEXT_TOKENS, TOKENS
 from pipeline.hosted import NAME
-from pipeline.model import Usage, cost_of
+from pipeline.model import Prices, Usage, cost_of
 from pipeline.settings import Settings, load_settings
 from pipeline.wiring import Services
 
@@ -77,7 +77,14 @@ def planned(settings: Settings, found: Measures) -> list[Item]:
         ("embeddings", _hosted(s.embedding_engine, Usage(NAME, s.embedding_remote_model, found.tokens))),
         ("entities", _hosted(s.ner_engine, Usage(NAME, s.ner_remote_model, found.asked, found.answers))),
     ]
-    return [Item(kind, usage, cost_of(usage, s.prices) if usage else 0.0) for kind, usage in work]
+    return [Item(kind, usage, _cost(usage, s.prices)) for kind, usage in work]
+
+
+def _cost(usage: Usage | None, prices: Prices) -> float | None:
+    """Nothing for what is done here, or need not be done."""
+    if usage is None or (usage.endpoint and not any(usage[2:])):
+        return 0.0
+    return cost_of(usage, prices)
 
 
 def _hosted(engine: str, usage: Usage) -> Usage | None:

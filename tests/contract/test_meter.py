@@ -1,5 +1,7 @@
 """The books of paid calls: each counted once, whatever dies, and no budget overdrawn."""
 
+import subprocess
+import sys
 import threading
 import uuid
 from collections.abc import Iterator
@@ -27,6 +29,17 @@ PRICES: Prices = {"mind": {"input": 2.0, "output": 10.0}, "ears": {"minute": 0.5
 MOST = Usage("api", "mind", 500_000, 100_000)
 USED = Usage("api", "mind", 400_000, 20_000)
 NOW = timedelta()
+KILLED = """
+import sys, time
+from pipeline.model import Usage
+from pipeline.ports import Charge, charging, metered
+from pipeline.stores.database import Database
+from pipeline.stores.usage import DatabaseMeter
+with charging(Charge(sys.argv[2], "extract_entities")):
+    with metered(DatabaseMeter(Database(sys.argv[1])), Usage("api", "mind", 500_000, 100_000)):
+        print("begun", flush=True)
+        time.sleep(60)
+"""
 
 
 @pytest.fixture
@@ -113,6 +126,22 @@ def test_what_may_have_been_paid_counts_with_the_most(
         (row,) = [row for row in costs.models() if row.model == "mind"]
         assert (row.calls, row.guessed, row.input_tokens, row.output_tokens) == (1, 1, 500_000, 100_000)
         DatabaseMeter(database).drop(meter.begin(Usage("api", "other")))
+
+
+def test_a_call_of_a_worker_that_is_killed_is_counted(
+    database_url: str, costs: Costs, store: PostgresStore, document: DocumentId, db: Db
+) -> None:
+    command = [sys.executable, "-c", KILLED, database_url, document]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as worker:
+        assert worker.stdout
+        assert worker.stdout.readline() == "begun\n"
+        worker.kill()
+    assert costs.budget().under_way == pytest.approx(2.0)
+    db.execute("update paid_calls set open_until = now() - interval '1 s'")
+    store.unused_files()  # as the queue processor asks every few seconds
+    assert [(row.calls, row.guessed) for row in costs.models()] == [(1, 1)]
+    assert costs.models()[0].cost == pytest.approx(2.0)
+    assert costs.budget().under_way == 0
 
 
 def test_calls_outside_of_documents_are_of_the_project_that_is_named(meter: DatabaseMeter, costs: Costs) -> None:

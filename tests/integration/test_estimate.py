@@ -71,6 +71,7 @@ def test_what_has_no_price_is_named(
     matter: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("NER_REMOTE_MODEL", "new")
+    monkeypatch.setenv("SPEECH_REMOTE_MODEL", "unheard")  # nothing is to be heard
     found = data(capsys, "matter/letter.txt")
     assert (found["total"], found["unpriced"]) == (None, ["new"])
     assert execute(["estimate", "matter/letter.txt"]) == 0
