@@ -3,18 +3,18 @@
 import re
 import time
 from abc import ABC, abstractmethod
-from contextlib import suppress
 from functools import cache
 from importlib.resources import files
 from typing import Any, NamedTuple
 
-from pipeline.errors import LeaseLost, Outage, ServiceUnavailable
+from pipeline.errors import LeaseLost, Outage, ServiceUnavailable, Throttled
 from pipeline.stores.statements import load_statements
 
 SQL = load_statements("sql/queries.sql")
 Rows = list[tuple[Any, ...]]
 
 COMMIT_TRIES = 4  # what was worked out is worth waiting for longer than the lease
+LONGEST_PAUSE = 30.0  # seconds between two of these tries
 LEASE_LOST = "NL001"
 CONFLICTS = ("40001", "40P01", "23503", "23505")  # another transaction was in the way: try again
 DATABASE_AWAY = ("57", "53", "08")  # classes: operator intervention, insufficient resources, connection
@@ -44,11 +44,15 @@ class Calls(ABC):
         """Close all connections."""
 
     def run(self, statement: str, **values: object) -> Rows:
-        """As ``rows``, for what a token protects: a database that is away is waited for, about a minute."""
+        """As ``rows``, for what a token protects: a database that is away or overrun is waited for, about a minute."""
         for _ in range(COMMIT_TRIES - 1):
-            with suppress(Outage):
+            try:
                 return self.rows(statement, **values)
-            time.sleep(self._pause)
+            except Outage:
+                pause = self._pause
+            except Throttled as fault:
+                pause = min(fault.retry_after, LONGEST_PAUSE)
+            time.sleep(pause)
         return self.rows(statement, **values)
 
     def value(self, statement: str, **values: object) -> Any:  # noqa: ANN401  # whatever the statement returns

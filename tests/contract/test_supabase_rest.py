@@ -141,6 +141,16 @@ def test_an_answer_that_is_lost_is_asked_for_again(rest: PostgRest, store: Postg
         store.fail(lease, "encrypted", "It is encrypted.", None, 0)
 
 
+def test_a_commit_is_not_lost_to_a_moment_of_refusals(rest: PostgRest, store: PostgresStore) -> None:
+    (document,) = queued(store)
+    store.claim(1, 1)
+    _, lease = store.begin(document, Step.PROCESS_OCR, "e/1", "w@host/1")
+    rest.retry_after = "0"
+    rest.refusals += [(429, {"message": "API rate limit exceeded"}), (503, {"code": "PGRST000", "message": "no connection"})]
+    assert store.fail(lease, "encrypted", "It is encrypted.", None, 0) is False
+    assert rest.refusals == []
+
+
 def test_a_project_that_cannot_be_reached_is_an_outage(rest: PostgRest, store: PostgresStore) -> None:
     rest.dropped_before = 2
     with pytest.raises(Outage):

@@ -49,6 +49,7 @@ class PostgRest:
     most_rows: int = 1000
     statement_timeout: str = "0"
     delay: float = 0.0
+    retry_after: str = "7"  # seconds, said with 429
     refusals: list[tuple[int, dict[str, str]]] = field(default_factory=list)  # answers given in place of the next calls
     dropped_before: int = 0  # so many next calls are not run, and have no answer
     dropped_after: int = 0  # so many next calls are run, and have no answer
@@ -144,7 +145,7 @@ class _Speaking(Handler):
         return str(json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))["role"])
 
     def _say(self, status: int, body: object) -> None:
-        headers = {"Content_Type": "application/json"} | ({"Retry_After": "7"} if status == 429 else {})
+        headers = {"Content_Type": "application/json"} | ({"Retry_After": self.rest.retry_after} if status == 429 else {})
         self.answer(status, json.dumps(body).encode(), **headers)
 
 
