@@ -338,15 +338,19 @@ begin
     if not found or exists (select from paid_calls where id = c.id) then
         return null;
     end if;
-    select coalesce(sum(cost), 0), min(model) filter (where cost is null) into v_used, v_unknown
-    from project_usage u cross join lateral usage_cost(p_prices, model, input_tokens, output_tokens, pages, audio_seconds) cost
-    where u.project_id = c.project_id;
+    -- At one moment: a call that ends goes from one table to the other.
+    select coalesce(sum(cost) filter (where not open), 0), coalesce(sum(cost) filter (where open), 0), min(model) filter (where cost is null)
+    into v_used, v_open, v_unknown
+    from (
+        select false as open, u.* from project_usage u where u.project_id = c.project_id
+        union all
+        select true, o.project_id, o.model, o.input_tokens, o.output_tokens, o.pages, o.audio_seconds
+        from paid_calls o where o.project_id = c.project_id) x
+    cross join lateral usage_cost(p_prices, model, input_tokens, output_tokens, pages, audio_seconds) cost;
     if v_own is null or v_unknown is not null then
         return jsonb_build_object('wait', 600, 'message',
             format('%s cannot be kept: PRICES has no price of %s.', v_budget, case when v_own is null then c.model else v_unknown end));
     end if;
-    select coalesce(sum(usage_cost(p_prices, model, input_tokens, output_tokens, pages, audio_seconds)), 0) into v_open
-    from paid_calls where project_id = c.project_id;
     if v_used + v_own > v_amount then
         return jsonb_build_object('wait', 600, 'message', format('%s is used up: %s are allowed.', v_budget, amount_text(v_amount)));
     elsif v_used + v_open + v_own > v_amount then
