@@ -79,6 +79,7 @@ SHORT = (
     "statement[after-save_resolution-steps in one worker]",
     "[a weight is wrong]",
     "[a relation stands twice]",
+    "[it has another name]",
     "[a document that never was]",
     "[everything]",
     "::test_a_worker_killed_after_it_submitted_and_doubled_tasks_start_one_job",

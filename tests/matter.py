@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -20,6 +21,7 @@ from pipeline.model import (
     NewName,
     Page,
     PageSpan,
+    RelationMention,
     ResolvedMention,
     Segment,
     Source,
@@ -27,6 +29,7 @@ from pipeline.model import (
     Verdict,
 )
 from pipeline.ports import GraphStore
+from pipeline.stages.relations import typed
 from pipeline.status import Step
 from pipeline.stores.postgres import PostgresStore
 
@@ -61,13 +64,14 @@ def axis(number: int) -> NDArray[np.float32]:
     return vector
 
 
-def fill(store: PostgresStore, project: str = PROJECT, graph: GraphStore | None = None) -> Matter:
+def fill(store: PostgresStore, project: str = PROJECT, graph: GraphStore | None = None, *, said: bool = False) -> Matter:
     """Submit and process the matter; the vectors of its chunks are ``axis(0)``, ``axis(1)`` … in the documents' order.
 
     Args:
         store: the database.
         project: name of the project.
         graph: is told of it all, if given.
+        said: whether a model read that the first two of each passage met.
     """
     names = ["letter.txt", "mail.eml", "talk.mp3", "broken.pdf"]
     submitted = store.submit(project, [Submission(f"in/{name}", name, f"{project}/{name}", 10, name) for name in names])
@@ -81,12 +85,13 @@ def fill(store: PostgresStore, project: str = PROJECT, graph: GraphStore | None 
         [PageSpan(1, 0, half, Source.TEXT, 1.0), PageSpan(2, half + 1, len(LETTER), Source.OCR, 0.9)],
         0,
         graph,
+        said=said,
     )
     _process(store, mail, MAIL, [PageSpan(1, 0, len(MAIL), Source.TEXT, 1.0)], 2, graph,
-             [Submission("in/mail.eml/note.txt", "note.txt", f"{project}/note", 10, "note")])  # fmt: skip
+             [Submission("in/mail.eml/note.txt", "note.txt", f"{project}/note", 10, "note")], said=said)  # fmt: skip
     note = store.claim(100, 1000)[0].document_id
-    _process(store, note, NOTE, [PageSpan(1, 0, len(NOTE), Source.TEXT, 1.0)], 3, graph)
-    _process(store, talk, TALK, [PageSpan(1, 0, len(TALK), Source.SPEECH, 0.8)], 4, graph)
+    _process(store, note, NOTE, [PageSpan(1, 0, len(NOTE), Source.TEXT, 1.0)], 3, graph, said=said)
+    _process(store, talk, TALK, [PageSpan(1, 0, len(TALK), Source.SPEECH, 0.8)], 4, graph, said=said)
     store.fail(_begin(store, broken, Step.PROCESS_OCR), "encrypted", "The file is protected by a password.", None, 5)
     return Matter(letter, mail, note, talk, broken)
 
@@ -105,6 +110,8 @@ def _process(
     first_axis: int,
     graph: GraphStore | None,
     children: list[Submission] | None = None,
+    *,
+    said: bool = False,
 ) -> None:
     store.save_pages(
         _begin(store, document, Step.PROCESS_OCR),
@@ -122,12 +129,15 @@ def _process(
     vectors = np.stack([axis(first_axis + number) for number in range(len(spans))])
     store.save_chunks(_begin(store, document, Step.PROCESS_CHUNKING), chunks, vectors)
     found = sorted((m.start(), m.end(), name) for name in NAMES for m in re.finditer(re.escape(name), text))
-    store.save_mentions(
-        _begin(store, document, Step.EXTRACT_ENTITIES), [Mention(s, e, NAMES[name][1]) for s, e, name in found]
-    )
+    mentions = [Mention(s, e, NAMES[name][1]) for s, e, name in found]
+    met = [each for span in spans for each in _met(span, mentions)] if said else []
+    store.save_mentions(_begin(store, document, Step.EXTRACT_ENTITIES), mentions, met)
     _resolve(store, _begin(store, document, Step.RESOLVE_ENTITIES), [name for _, _, name in found])
     lease = _begin(store, document, Step.BUILD_RELATIONSHIPS)
-    store.save_relations(lease, [e for span in spans for e in _together(span, store.mentions(document))])
+    resolved = store.mentions(document)
+    told = typed([m.entity_id for m in resolved], store.relation_mentions(document))
+    together = [e for span in spans for e in _together(span, resolved)]
+    store.save_relations(lease, [*together, *(Evidence(*each) for each in told)])
     if graph:
         tell(store, graph, lease)
     store.finish_graph(lease)
@@ -169,3 +179,8 @@ def _page(text: str, span: PageSpan) -> Page:
 def _together(span: PageSpan, mentions: list[ResolvedMention]) -> list[Evidence]:
     ids = {m.entity_id for m in mentions if span.start <= m.start < span.end}
     return [Evidence(one, "CO_OCCURS_WITH", other, span.start, span.end, 1.0) for one in ids for other in ids if one < other]
+
+
+def _met(span: PageSpan, mentions: list[Mention]) -> list[RelationMention]:
+    inside = [number for number, m in enumerate(mentions) if span.start <= m.start < span.end][:2]
+    return [RelationMention(one, "MET", other, span.start, span.end, 0.75) for one, other in pairwise(inside)]

@@ -70,8 +70,8 @@ def keeper(endpoints: Endpoints, database: Database) -> Iterator[GraphKeeper]:
 @pytest.fixture
 def matter(store: PostgresStore, writer: Neo4jGraph, database: Database) -> Matter:
     """Two projects with the same documents, so that one can be seen to be left alone."""
-    fill(store, OTHER, writer)
-    matter = fill(store, PROJECT, writer)
+    fill(store, OTHER, writer, said=True)
+    matter = fill(store, PROJECT, writer, said=True)
     refresh(store, writer, database)
     return matter
 
@@ -125,7 +125,7 @@ def test_a_graph_that_is_gone_comes_back_the_same(keeper: GraphKeeper, graph: ne
     before = dump(graph)
     run(graph, "MATCH (n) DETACH DELETE n")
     assert {kind for _, kind in kinds(drift(keeper))} == {Kind.MISSING}
-    assert {part for part, _ in kinds(rebuild(keeper))} == set(Part) - {Part.RELATED}  # nobody related anything
+    assert {part for part, _ in kinds(rebuild(keeper))} == set(Part)
     assert drift(keeper) == []
     rebuild(keeper, OTHER)
     assert dump(graph) == before
@@ -145,6 +145,7 @@ ALL = "MATCH (n {project: $project})"
 FIRST = "MATCH (d:Document {id: $document})-->(c:Chunk {index: 0})"
 ADA = "MATCH (n:Person {name: 'Ada Lovelace', project: $project})"
 PAIR = "MATCH (a {project: $project})-[r:CO_OCCURS_WITH]->(b)"
+SAID = "MATCH (a {project: $project})-[r:RELATED]->(b)"
 MENTION = "MATCH (a {project: $project})-[r:MENTIONS]->(b)"
 GHOST = "{id: '11111111-2222-3333-4444-555555555555', project: $project, name: 'x'}"
 
@@ -159,6 +160,14 @@ DAMAGE = {
     "an entity is without project": (f"{ADA} SET n.project = null", Part.ENTITY, Kind.MISSING),
     "an entity is in another project": (f"{ADA} SET n.project = 'zoo'", Part.ENTITY, Kind.MISSING),
     "a weight is wrong": (f"{PAIR} SET r.weight = 7", Part.CO_OCCURS_WITH, Kind.DIFFERENT),
+    "what was said is wrong": (f"{SAID} SET r.evidence = 7", Part.RELATED, Kind.DIFFERENT),
+    "it has another name": (f"{SAID} SET r.predicate = 'PAID'", Part.RELATED, Kind.DIFFERENT),
+    "it is said twice": (
+        f"{SAID} WITH a, r, b LIMIT 1 CREATE (a)-[:RELATED {{predicate: r.predicate, evidence: 1}}]->(b)",
+        Part.RELATED,
+        Kind.SUPERFLUOUS,
+    ),
+    "it is gone": (f"{SAID} DELETE r", Part.RELATED, Kind.MISSING),
     "a count is wrong": (f"{MENTION} SET r.count = 7", Part.MENTIONS, Kind.DIFFERENT),
     "mentions are gone": (f"{MENTION} DELETE r", Part.MENTIONS, Kind.MISSING),
     "the order is gone": ("MATCH (:Chunk {project: $project})-[r:NEXT]->() DELETE r", Part.NEXT, Kind.MISSING),
@@ -220,7 +229,7 @@ def test_a_rebuild_that_was_broken_off_goes_on(keeper: GraphKeeper, graph: neo4j
     keeper.clear(project(keeper))
     assert all(look.differences for look in islice(keeper.rebuild(project(keeper)), 3))
     assert dump(graph) != before
-    assert {part for part, _ in kinds(rebuild(keeper))} == {"HAS_CHUNK", "NEXT", "MENTIONS", "CO_OCCURS_WITH"}
+    assert {part for part, _ in kinds(rebuild(keeper))} == {"HAS_CHUNK", "NEXT", "MENTIONS", "CO_OCCURS_WITH", "RELATED"}
     assert dump(graph) == before
 
 

@@ -57,6 +57,10 @@ where not exists (select from document_steps x where x.document_id = d.id and x.
 select d.id, d.step from documents d join mentions m on m.document_id = d.id
 where m.entity_id is null and d.step > 'resolve_entities';
 
+-- invariant: What is said is said of mentions of the same document.
+select r.document_id, r.number from relation_mentions r
+where (select count(*) from mentions m where m.document_id = r.document_id and m.number in (r.subject, r.object)) <> 2;
+
 -- invariant: Page ranges follow each other, and pages that could not be read are told at the end.
 select d.id, p.number from documents d join document_parts p on p.document_id = d.id
 left join document_parts q on q.document_id = p.document_id and q.number = p.number - 1

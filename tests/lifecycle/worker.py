@@ -20,9 +20,11 @@ from pipeline.model import (
     NewName,
     Page,
     PageSpan,
+    RelationMention,
     Source,
     Verdict,
 )
+from pipeline.stages.relations import typed
 from pipeline.status import Step
 from pipeline.stores.database import Database
 from pipeline.stores.postgres import PostgresStore
@@ -107,7 +109,8 @@ class Worker:
     def _find_names(self, lease: Lease) -> None:
         text = self.store.reading(lease.document_id).text
         found = [Mention(text.index(n), text.index(n) + len(n), EntityType.PERSON) for n in NAMES if n in text]
-        self.store.save_mentions(lease, found)
+        met = [RelationMention(n, "MET", n + 1, 0, len(text), 0.5) for n in range(len(found) - 1)]
+        self.store.save_mentions(lease, found, met)
 
     def _resolve(self, lease: Lease) -> None:
         text = self.store.reading(lease.document_id).text
@@ -127,7 +130,9 @@ class Worker:
     def _relate(self, lease: Lease) -> None:
         ids = sorted(m.entity_id for m in self.store.mentions(lease.document_id) if m.entity_id)
         passages = [Evidence(one, "CO_OCCURS_WITH", other, 0, 10, 1.0) for one, other in pairwise(ids)]
-        self.store.save_relations(lease, passages)
+        entities = [m.entity_id for m in self.store.mentions(lease.document_id)]
+        said = typed(entities, self.store.relation_mentions(lease.document_id))
+        self.store.save_relations(lease, [*passages, *(Evidence(*each) for each in said)])
         with self.store.graph_writing(lease):
             pass
         self.store.finish_graph(lease)
