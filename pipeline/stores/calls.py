@@ -17,6 +17,7 @@ COMMIT_TRIES = 4  # what was worked out is worth waiting for longer than the lea
 LONGEST_PAUSE = 30.0  # seconds between two of these tries
 LEASE_LOST = "NL001"
 CONFLICTS = ("40001", "40P01", "23503", "23505")  # another transaction was in the way: try again
+LOCKED = "55P03"
 DATABASE_AWAY = ("57", "53", "08")  # classes: operator intervention, insufficient resources, connection
 
 _CALL = re.compile(r"select (?:(?P<columns>.+?) from )?(?P<function>\w+)\((?P<arguments>.*)\)(?:::[\w\[\]]+)?", re.DOTALL)
@@ -102,4 +103,6 @@ def translated(state: str, message: str) -> Exception | None:
         return LeaseLost(message or "The lease was lost.")
     if state in CONFLICTS:
         return ServiceUnavailable("Another worker was in the way.", "conflict")
+    if state == LOCKED:
+        return ServiceUnavailable("The table is being read for too long just now: try it again.", "conflict")
     return None
