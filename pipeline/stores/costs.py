@@ -9,7 +9,11 @@ from psycopg.types.json import Jsonb
 
 from pipeline.errors import Misconfigured
 from pipeline.model import Prices
-from pipeline.stores.calls import Calls, Rows
+from pipeline.stores.calls import Rows
+from pipeline.stores.database import Database
+from pipeline.stores.statements import load_statements
+
+SQL = load_statements("sql/reports.sql")
 
 
 class Used(NamedTuple):
@@ -57,7 +61,7 @@ class Costs:
     Every method raises ``ServiceUnavailable`` while the database is away, ``Misconfigured`` where it was never set up.
     """
 
-    def __init__(self, database: Calls, project: str, prices: Prices) -> None:
+    def __init__(self, database: Database, project: str, prices: Prices) -> None:
         self._db = database
         self._project = project
         self._prices = Jsonb({model: dict(price) for model, price in prices.items()})
@@ -81,8 +85,9 @@ class Costs:
             self._db.rows("set_budget", project=self._project, amount=amount)
 
     def _rows(self, statement: str) -> Rows:
-        with _set_up():
-            return self._db.rows(statement, project=self._project, prices=self._prices)
+        values = {"project": self._project, "prices": self._prices}
+        with _set_up(), self._db.connection() as connection:
+            return connection.execute(SQL[statement].encode(), values).fetchall()
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from pipeline.model import DocumentId
 from pipeline.settings import Settings
 from pipeline.status import Family
 from pipeline.stores.costs import Costs
+from pipeline.stores.database import Database
 from pipeline.wiring import Services
 from tests.running import ENDED, all_completed, environment_of, processor, submit, until, worker
 from tests.standins.openai import KEY, OpenAIStandIn
@@ -47,7 +48,7 @@ def test_documents_wait_for_money_and_nothing_is_paid_for_twice(
         PRICES=f'{{"mind": {{"input": {PRICE * 1e6}, "output": {PRICE * 1e6}}}}}',
         STEP_RETRIES="0",
     )
-    costs = Costs(use.database, "matter", {"mind": {"input": PRICE * 1e6, "output": PRICE * 1e6}})
+    costs = Costs(Database(settings.database), "matter", {"mind": {"input": PRICE * 1e6, "output": PRICE * 1e6}})
     costs.set_budget(2)
     submit(use, tmp_path, TEXTS)
     entity = worker(environment, tmp_path / "entity.log", "--pool", "gevent", queues="entity", tasks=20)

@@ -16,6 +16,7 @@ from pipeline.aws import AwsAccess, session
 from pipeline.model import DocumentId
 from pipeline.settings import Settings
 from pipeline.stores.costs import Costs
+from pipeline.stores.database import Database
 from pipeline.wiring import Services
 from tests import reader_files as files
 from tests.integration.test_large_document import SCANNED
@@ -201,7 +202,7 @@ def test_jobs_that_fail_are_lost_or_cancelled(
 def test_nothing_is_submitted_beyond_the_budget(
     use: Services, service: Textract, environment: dict[str, str], db: Db, tmp_path: Path
 ) -> None:
-    costs = Costs(use.database, "matter", {"textract:text": {"page": 0.5}})
+    costs = Costs(Database(use.settings.database), "matter", {"textract:text": {"page": 0.5}})
     costs.set_budget(0.4)
     submit_scan(use, service, db, tmp_path, Document(SHEETS))
     prices = {"PRICES": '{"textract:text": {"page": 0.5}}', "STEP_RETRIES": "0"}

@@ -4,7 +4,7 @@ import pytest
 
 from pipeline.stores.calls import SQL, call
 
-BY_SQL = {"set_budget", "model_costs", "document_costs", "budget"}
+BY_SQL = {"set_budget"}
 """Of commands that have the database by SQL anyway."""
 
 

@@ -181,22 +181,6 @@ select drop_call(%(call)s);
 -- name: set_budget
 select set_budget(%(project)s, %(amount)s::numeric)::text;
 
--- name: model_costs
-select step::text, endpoint, model, sum(calls)::bigint, sum(guessed)::bigint, sum(input_tokens)::bigint, sum(output_tokens)::bigint,
-       sum(pages)::bigint, sum(audio_seconds), sum(cost)::float
-from project_costs((select id from projects where name = %(project)s), %(prices)s)
-group by project_costs.step, endpoint, model order by project_costs.step, sum(cost) desc nulls first, model;
-
--- name: document_costs
-select d.source_path, sum(c.calls)::bigint, sum(c.guessed)::bigint, sum(c.input_tokens)::bigint, sum(c.output_tokens)::bigint,
-       sum(c.pages)::bigint, sum(c.audio_seconds), case when bool_and(c.cost is not null) then sum(c.cost)::float end as cost
-from project_costs((select id from projects where name = %(project)s), %(prices)s) c left join documents d on d.id = c.document_id
-group by d.source_path order by cost desc nulls first, d.source_path collate "C";
-
--- name: budget
-select amount::float, used::float, under_way::float, unpriced
-from budget_state((select id from projects where name = %(project)s), %(prices)s);
-
 -- name: take_answers
 select fingerprint, answer from take_answers(%(fingerprints)s, %(document)s, %(keep)s);
 

@@ -243,3 +243,19 @@ where d.project_id = %(project)s order by d.source_path collate "C", m.number;
 select subject_id::text, predicate, object_id::text, count(distinct (document_id, start_offset, end_offset)), count(distinct document_id)
 from canonical_evidence where project_id = %(project)s
 group by subject_id, predicate, object_id order by subject_id, predicate, object_id;
+
+-- name: model_costs
+select step::text, endpoint, model, sum(calls)::bigint, sum(guessed)::bigint, sum(input_tokens)::bigint, sum(output_tokens)::bigint,
+       sum(pages)::bigint, sum(audio_seconds), sum(cost)::float
+from project_costs((select id from projects where name = %(project)s), %(prices)s)
+group by project_costs.step, endpoint, model order by project_costs.step, sum(cost) desc nulls first, model;
+
+-- name: document_costs
+select d.source_path, sum(c.calls)::bigint, sum(c.guessed)::bigint, sum(c.input_tokens)::bigint, sum(c.output_tokens)::bigint,
+       sum(c.pages)::bigint, sum(c.audio_seconds), case when bool_and(c.cost is not null) then sum(c.cost)::float end as cost
+from project_costs((select id from projects where name = %(project)s), %(prices)s) c left join documents d on d.id = c.document_id
+group by d.source_path order by cost desc nulls first, d.source_path collate "C";
+
+-- name: budget
+select amount::float, used::float, under_way::float, unpriced
+from budget_state((select id from projects where name = %(project)s), %(prices)s);
