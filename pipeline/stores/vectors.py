@@ -1,7 +1,6 @@
 """Which model's vectors the chunks hold: the part of ``ports.DocumentStore`` that changes from one model to another."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
 import numpy as np
@@ -38,8 +37,7 @@ class Vectors:
 
     def cancel_embeddings(self) -> bool:
         """See ``ports.DocumentStore``."""
-        with _altering():
-            return bool(self._db.value("cancel_embeddings"))
+        return bool(self._db.value("cancel_embeddings"))
 
     def take_unfilled(self, space: str, most: int, lease: timedelta) -> list[UnfilledChunk]:
         """See ``ports.DocumentStore``."""
@@ -59,8 +57,7 @@ class Vectors:
 
     def finish_embeddings(self, space: str) -> bool:
         """See ``ports.DocumentStore``."""
-        with _altering():
-            return bool(self._db.value("finish_embeddings", space=space))
+        return bool(self._db.value("finish_embeddings", space=space))
 
     def embedding_progress(self) -> tuple[int, int]:
         """See ``ports.DocumentStore``."""
@@ -69,20 +66,7 @@ class Vectors:
 
     def _space(self, statement: str, engine: str, dimension: int, settings: Mapping[str, object]) -> EmbeddingSpace:
         values = {"engine": engine, "dimension": dimension, "settings": Jsonb(dict(settings))}
-        with _altering():
-            return EmbeddingSpace(*self._db.rows(statement, **values)[0])
-
-
-@contextmanager
-def _altering() -> Iterator[None]:
-    """Around what changes columns."""
-    try:
-        yield
-    except psycopg.errors.InsufficientPrivilege as fault:
-        raise Misconfigured(
-            "To change embeddings the database's user must own the tables, as for nlp-pipeline migrate: set DATABASE_URL.",
-            "not_owner",
-        ) from fault
+        return EmbeddingSpace(*self._db.rows(statement, **values)[0])
 
 
 def vector_text(vector: NDArray[np.float32]) -> str:

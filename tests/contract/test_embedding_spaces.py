@@ -4,8 +4,6 @@ import shutil
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
-from uuid import uuid4
 
 import numpy as np
 import psycopg
@@ -234,21 +232,6 @@ def test_a_change_that_cannot_begin_says_why(store: PostgresStore, db: Db, datab
         with pytest.raises(ServiceUnavailable, match="try it again"):
             store.change_embeddings(*NEW)
     assert [space.active for space in store.embeddings()] == [True]
-
-
-def test_who_does_not_own_the_tables_is_told(db: Db, database_url: str) -> None:
-    role, parts = f"guest_{uuid4().hex[:8]}", urlsplit(database_url)
-    db.execute(f"create role {role} login password 'guest'".encode())
-    try:
-        db.execute(f"grant all on all tables in schema public to {role}".encode())
-        guest = Database(urlunsplit(parts._replace(netloc=f"{role}:guest@{parts.hostname}:{parts.port}")))
-        with pytest.raises(Misconfigured) as fault:
-            PostgresStore(guest).change_embeddings(*NEW)
-        guest.close()
-        assert fault.value.code == "not_owner"
-    finally:
-        db.execute(f"drop owned by {role}".encode())
-        db.execute(f"drop role {role}".encode())
 
 
 def test_why_it_stands_still_is_news_once_and_forgotten_when_it_goes_on(store: PostgresStore) -> None:
