@@ -1885,6 +1885,7 @@ begin
     perform pg_advisory_xact_lock(hashtext('names'), hashtext(v_project::text));
     perform note_changes(v_project, v_before);
     delete from relationship_evidence where document_id = p_document;
+    delete from relation_mentions where document_id = p_document;
     delete from mentions where document_id = p_document;
     delete from entity_links where document_id = p_document;
     delete from chunks where document_id = p_document;
