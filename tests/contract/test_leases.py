@@ -1,5 +1,7 @@
 """When a document is sent on: the contract of ``ports.DocumentStore`` on leases, failures and what was lost."""
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import psycopg
@@ -126,3 +128,29 @@ def test_leases_from_before_the_database_started_are_no_sign_of_a_crash(
     db.execute("update documents set lease_until = pg_postmaster_start_time() + interval '1 s'")
     begin(store, document)
     assert db.execute("select vanished from documents").fetchall() == [(0,)]
+
+
+def test_a_renewal_that_had_to_wait_for_a_long_commit_counts_from_when_it_came_through(
+    database_url: str, db: Db, document: DocumentId
+) -> None:
+    database = Database(database_url)
+    store = PostgresStore(database, timedelta(seconds=1))
+    lease = begin(store, document)
+    with psycopg.connect(database_url) as long, ThreadPoolExecutor(1) as pool:
+        long.execute("select from documents where id = %s for update", (document,))
+        renewed = pool.submit(store.renew, lease)
+        time.sleep(1.5)
+        assert not renewed.done()
+        long.commit()
+        assert renewed.result()
+    assert db.execute("select lease_until > clock_timestamp() from documents").fetchall() == [(True,)]
+    database.close()
+
+
+def test_relations_that_took_longer_than_the_lease_to_save_keep_it(
+    store: PostgresStore, db: Db, document: DocumentId
+) -> None:
+    lease = begin(store, document)
+    db.execute("update documents set step = 'build_relationships', lease_until = now() - interval '1 s'")
+    store.save_relations(lease._replace(step=Step.BUILD_RELATIONSHIPS), [])
+    assert db.execute("select lease_until > now() from documents").fetchall() == [(True,)]

@@ -214,7 +214,9 @@ create or replace function renew_lease(p_document uuid, p_token bigint, p_lease 
 declare
     v_step pipeline_step;
 begin
-    update documents set lease_until = now() + p_lease, updated_at = now()
+    -- A commit of a large document may hold the row for longer than the lease lasts: it counts from when we come through.
+    perform from documents where id = p_document for update;
+    update documents set lease_until = clock_timestamp() + p_lease, updated_at = clock_timestamp()
     where id = p_document and token = p_token and lease_until is not null
       and status in ('extracting', 'processing_chunks', 'processing');
     if found then
@@ -227,6 +229,13 @@ begin
     update documents set vanished = vanished - 1 where id = p_document and step = v_step and vanished > 0;
     return false;
 end $$;
+
+-- The lease, of which nothing could be said while the document's row was held by this transaction, is as good as new. For use
+-- at the end of functions that keep it.
+create or replace function hold_on(p_document uuid, p_token bigint, p_lease interval default '20 s') returns void language sql as $$
+    update documents set lease_until = greatest(lease_until, clock_timestamp() + p_lease)
+    where id = p_document and token = p_token and lease_until is not null
+$$;
 
 -- Lock the document and make sure that the token is the newest. For use inside the functions that commit.
 create or replace function hold_lease(p_document uuid, p_step pipeline_step, p_token bigint) returns documents language plpgsql as $$

@@ -108,8 +108,9 @@ $$;
 
 -- Prolong the lease; false if it is no longer ours, or the document has been cancelled.
 create or replace function renew_part(p_document uuid, p_number integer, p_token bigint, p_lease interval) returns boolean language sql as $$
+    select from document_parts where document_id = p_document and number = p_number for update;
     with renewed as (
-        update document_parts x set lease_until = now() + p_lease, updated_at = now() from documents d
+        update document_parts x set lease_until = clock_timestamp() + p_lease, updated_at = clock_timestamp() from documents d
         where x.document_id = p_document and x.number = p_number and x.token = p_token and x.status = 'running'
           and d.id = p_document and d.status = 'processing_chunks'
         returning 1)

@@ -313,6 +313,7 @@ begin
     from portions(p_document, p_token, p_relations) p cross join lateral jsonb_to_recordset(p) as x
         (subject uuid, predicate text, object uuid, start integer, "end" integer, confidence real)
     group by 1, 2, 3, 4;
+    perform hold_on(p_document, p_token);
 end $$;
 
 create or replace function commit_graph(p_document uuid, p_token bigint) returns void language plpgsql as $$

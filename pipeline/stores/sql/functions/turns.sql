@@ -13,14 +13,14 @@ declare
     v_token bigint;
 begin
     -- Nobody waits for a row that another is just taking.
-    if exists (select from graph_turns where project_id = p_project and until >= now() and claim <> p_claim) then
+    if exists (select from graph_turns where project_id = p_project and until >= clock_timestamp() and claim <> p_claim) then
         return null;
     end if;
     insert into graph_turns as t (project_id, token, holder, claim, until)
-    select id, new_token(0), p_holder, p_claim, now() + p_lease from projects where id = p_project
+    select id, new_token(0), p_holder, p_claim, clock_timestamp() + p_lease from projects where id = p_project
     on conflict (project_id) do update set
         token = new_token(t.token), holder = excluded.holder, claim = excluded.claim, until = excluded.until
-    where t.until is null or t.until < now() or t.claim = p_claim
+    where t.until is null or t.until < clock_timestamp() or t.claim = p_claim
     returning token into v_token;
     if v_token is null and not exists (select from projects where id = p_project) then
         raise exception 'project % is gone', p_project using errcode = 'NL001';
@@ -32,7 +32,7 @@ end $$;
 create or replace function renew_turn(p_project uuid, p_turn bigint, p_lease interval) returns boolean language plpgsql as $$
 begin
     perform set_config('synchronous_commit', 'off', true);
-    update graph_turns set until = now() + p_lease where project_id = p_project and token = p_turn and until is not null;
+    update graph_turns set until = clock_timestamp() + p_lease where project_id = p_project and token = p_turn and until is not null;
     return found;
 end $$;
 
@@ -48,6 +48,7 @@ declare
     d documents;
     v_turn bigint;
     v_touched uuid[];
+    v_work json;
 begin
     select * into d from documents where id = p_document;
     if found then
@@ -57,7 +58,11 @@ begin
         end if;
     end if;
     v_touched := array(select tell_of_document(p_document, p_token, p_most));
-    return graph_work(d.project_id, v_turn, array[p_document], null, v_touched);
+    v_work := graph_work(d.project_id, v_turn, array[p_document], null, v_touched);
+    -- Reading all that may take longer than a lease.
+    perform renew_turn(d.project_id, v_turn, p_lease);
+    perform hold_on(p_document, p_token, p_lease);
+    return v_work;
 end $$;
 
 -- The same without a document: for what was removed, and for figures that nobody wrote.
@@ -67,13 +72,16 @@ declare
     v_turn bigint := take_turn(p_project, p_holder, p_claim, p_lease);
     v_documents uuid[];
     v_numbers bigint[];
+    v_work json;
 begin
     if v_turn is null then
         return null;
     end if;
     select array_agg(document_id), array_agg(number) into v_documents, v_numbers from outdated_documents(p_project, p_most);
-    return graph_work(p_project, v_turn, coalesce(v_documents, '{}'), coalesce(v_numbers, '{}'),
-                      array(select document_id from graph_touched where project_id = p_project));
+    v_work := graph_work(p_project, v_turn, coalesce(v_documents, '{}'), coalesce(v_numbers, '{}'),
+                         array(select document_id from graph_touched where project_id = p_project));
+    perform renew_turn(p_project, v_turn, p_lease);
+    return v_work;
 end $$;
 
 -- End the turn; false if it is no longer ours. p_done: what was given with it was written, and need not be told again; what was

@@ -1,0 +1,2348 @@
+set check_function_bodies = off;
+
+
+-- Answers that were paid for. Each belongs to the documents that asked for it, and goes with the last of them, or when nobody
+-- asked for it for long.
+
+-- Those of these answers that are known; the document, if there is one, asked for them.
+create or replace function take_answers(p_fingerprints text[], p_document uuid, p_keep interval)
+returns table (fingerprint text, answer text) language plpgsql as $$
+#variable_conflict use_column
+begin
+    insert into answer_uses (fingerprint, document_id)
+    select a.fingerprint, d.id from paid_answers a cross join documents d
+    where a.fingerprint = any (p_fingerprints) and d.id = p_document order by 1
+    on conflict do nothing;
+    update paid_answers a set keep_until = now() + p_keep
+    from (select x.fingerprint from paid_answers x
+          where x.fingerprint = any (p_fingerprints) and x.keep_until < now() + p_keep - interval '1 day'
+          order by 1 for update skip locked) old
+    where a.fingerprint = old.fingerprint;
+    return query select a.fingerprint, a.answer from paid_answers a where a.fingerprint = any (p_fingerprints);
+end $$;
+
+-- Keep answers, for the document if there is one; what a document asked for that was deleted meanwhile is not kept.
+create or replace function keep_answers(p_fingerprints text[], p_answers text[], p_document uuid, p_keep interval)
+returns void language plpgsql as $$
+begin
+    if p_document is not null then
+        perform from documents where id = p_document for key share;
+        if not found then
+            return;
+        end if;
+    end if;
+    insert into paid_answers (fingerprint, answer, keep_until)
+    select f, a, now() + p_keep from unnest(p_fingerprints, p_answers) x (f, a) order by 1
+    on conflict (fingerprint) do update set answer = excluded.answer, keep_until = excluded.keep_until;
+    insert into answer_uses (fingerprint, document_id)
+    select f, p_document from unnest(p_fingerprints) f where p_document is not null order by 1
+    on conflict do nothing;
+end $$;
+
+-- The document is deleted, or its content is another. For use inside other functions.
+create or replace function forget_answers(p_document uuid) returns void language plpgsql as $$
+declare
+    v_own text[];
+begin
+    with gone as (delete from answer_uses where document_id = p_document returning fingerprint)
+    select array_agg(fingerprint) into v_own from gone;
+    -- Whoever asks for one meanwhile is seen by the second statement.
+    perform from paid_answers where fingerprint = any (v_own) order by fingerprint for update;
+    delete from paid_answers a
+    where a.fingerprint = any (v_own) and not exists (select from answer_uses u where u.fingerprint = a.fingerprint);
+end $$;
+
+create or replace function drop_old_answers() returns void language sql as $$
+    delete from paid_answers where fingerprint in (
+        select fingerprint from paid_answers where keep_until < now() limit 1000 for update skip locked)
+$$;
+
+-- Which documents go next.
+
+-- Take up to p_limit waiting documents, as long as no more than p_in_flight are on their way. The highest priority goes first; then
+-- projects take turns: the next is of the project that has the fewest on their way, and among those of the one that has waited
+-- longest for its turn. Read along the index that gives the order, even where the planner does not know yet how many wait.
+create or replace function claim_documents(p_limit integer, p_in_flight integer)
+returns table (document_id uuid, step pipeline_step) language plpgsql
+set enable_seqscan = off set enable_sort = off as $$
+#variable_conflict use_column
+declare
+    v_free integer;
+begin
+    -- A claim that a crash of the database takes back is made again.
+    perform set_config('synchronous_commit', 'off', true);
+    perform pg_advisory_xact_lock(hashtext('claim_documents'));
+    perform fold_counts(1000);
+    -- Documents that wait for money hold up nobody.
+    select least(p_limit, p_in_flight - count(*)) into v_free from documents d
+    where d.status in ('queued', 'extracting', 'processing_chunks', 'processing') and waits_for_budget(d) is not true;
+    if v_free <= 0 then
+        return;
+    end if;
+    return query
+    with recursive first_of_each as (  -- from project to project along the index: those with nothing waiting cost nothing
+        (select d.project_id, d.priority from documents d where d.status = 'pending'
+         order by d.project_id, d.priority desc, d.created_at, d.id limit 1)
+        union all
+        select n.project_id, n.priority from first_of_each f cross join lateral (
+            select d.project_id, d.priority from documents d where d.status = 'pending' and d.project_id > f.project_id
+            order by d.project_id, d.priority desc, d.created_at, d.id limit 1) n
+    ), moving as (
+        select d.project_id, count(*) as documents from documents d
+        where d.status in ('queued', 'extracting', 'processing_chunks', 'processing') group by d.project_id
+    ), served_next as (  -- whose first is behind so many others has no turn now; some more, in case that one's are locked
+        select p.id, p.served_at, coalesce(m.documents, 0) as moving
+        from first_of_each f join projects p on p.id = f.project_id left join moving m on m.project_id = p.id
+        order by f.priority desc, moving, p.served_at nulls first, p.id limit v_free + 10
+    ), in_order as (
+        select w.id, row_number() over (order by w.priority desc, p.moving + w.turn, p.served_at nulls first, p.id) as place
+        from served_next p cross join lateral (
+            select d.id, d.priority, row_number() over (order by d.priority desc, d.created_at, d.id) as turn
+            from documents d where d.project_id = p.id and d.status = 'pending'
+            order by d.priority desc, d.created_at, d.id limit v_free) w
+        order by place limit 2 * v_free + 10
+    ), chosen as (
+        select d.id, d.project_id, o.place from in_order o join documents d on d.id = o.id
+        where d.status = 'pending' order by o.place limit v_free for update of d skip locked
+    ), served as (
+        update projects p set served_at = clock_timestamp() + c.place * interval '1 microsecond'
+        from (select project_id, max(place) as place from chosen group by project_id) c where p.id = c.project_id
+    )
+    update documents d set status = 'queued', updated_at = now() from chosen
+    where d.id = chosen.id
+    returning d.id, d.step;
+end $$;
+
+-- What people ask of documents while everything runs: cancel, retry, reprocess, delete. Each returns what became of every document.
+
+-- Documents of a project: by id, by LIKE patterns of paths (both null: all), in these states or in error at these steps (null: any).
+create or replace function select_documents(p_project text, p_ids uuid[], p_paths text[], p_statuses text[], p_failed_steps text[])
+returns uuid[] language sql stable as $$
+    select coalesce(array_agg(d.id order by d.source_path collate "C"), '{}') from documents d join projects p on p.id = d.project_id
+    where p.name = p_project
+      and (p_ids is null and p_paths is null or d.id = any (p_ids) or d.source_path like any (p_paths))
+      and (p_statuses is null or d.status::text = any (p_statuses) or d.status = 'error' and d.step::text = any (p_failed_steps))
+$$;
+
+-- By the clock, so that no token is given twice, not even to another document with the same id.
+create or replace function new_token(p_old bigint) returns bigint language sql volatile as $$
+    select greatest(p_old + 1, (extract(epoch from clock_timestamp()) * 1000000)::bigint)
+$$;
+
+-- Outcomes: cancelled, ended (nothing to cancel).
+create or replace function cancel_documents(p_ids uuid[])
+returns table (document_id uuid, source_path text, outcome text) language plpgsql as $$
+#variable_conflict use_column
+declare
+    d documents;
+begin
+    for d in select * from documents where id = any (p_ids) order by source_path collate "C" for update loop
+        document_id := d.id;
+        source_path := d.source_path;
+        outcome := 'ended';
+        if d.status in ('pending', 'queued', 'extracting', 'processing_chunks', 'processing') then
+            outcome := 'cancelled';
+            perform graph_is_outdated(d);
+            if d.lease_until is not null then
+                insert into document_processing_history (document_id, step, outcome, worker, token, started_at)
+                values (d.id, d.step, 'cancelled', d.worker, d.token, d.lease_started);
+            end if;
+            update documents set status = 'cancelled', token = new_token(d.token), lease_until = null, not_before = null,
+                waiting_for = null, updated_at = now(), finished_at = now()
+            where id = d.id;
+        end if;
+        return next;
+    end loop;
+end $$;
+
+-- Start again at the step that failed; of a document that was read in part, the failed page ranges are read again. Outcomes: queued, completed, on_its_way.
+create or replace function retry_documents(p_ids uuid[])
+returns table (document_id uuid, source_path text, outcome text) language plpgsql as $$
+#variable_conflict use_column
+declare
+    d documents;
+begin
+    for d in select * from documents where id = any (p_ids) order by source_path collate "C" for update loop
+        document_id := d.id;
+        source_path := d.source_path;
+        outcome := case when d.status = 'completed' then 'completed' else 'on_its_way' end;
+        if d.status = 'partial_error' then
+            perform restart_document(d.id, 'process_ocr');
+            outcome := 'queued';
+        elsif d.status in ('error', 'cancelled') then
+            perform restart_document(d.id, d.step);
+            outcome := 'queued';
+        end if;
+        return next;
+    end loop;
+end $$;
+
+-- Run what is stale, and everything from p_from on unless it is null. Outcomes: queued, on_its_way.
+create or replace function reprocess_documents(p_ids uuid[], p_from pipeline_step)
+returns table (document_id uuid, source_path text, outcome text) language plpgsql as $$
+#variable_conflict use_column
+declare
+    d documents;
+begin
+    for d in select * from documents where id = any (p_ids) order by source_path collate "C" for update loop
+        document_id := d.id;
+        source_path := d.source_path;
+        outcome := 'on_its_way';
+        if d.status in ('completed', 'partial_error', 'error', 'cancelled') then
+            delete from document_steps where document_id = d.id and step >= p_from;
+            delete from document_parts where document_id = d.id and p_from = 'process_ocr';
+            perform restart_document(d.id, 'process_ocr');
+            outcome := 'queued';
+        end if;
+        return next;
+    end loop;
+end $$;
+
+-- Remove a document with its attachments, and their share in everything. Outcome: deleted.
+create or replace function delete_document(p_document uuid)
+returns table (document_id uuid, source_path text, outcome text) language plpgsql as $$
+#variable_conflict use_column
+declare
+    v_level uuid[] := array(select id from documents where id = p_document for update);
+    v_family uuid[] := '{}';
+    v_keys text[];
+    v_relations uuid[];
+begin
+    -- From the top: nobody can give attachments to a document whose row is held here.
+    while cardinality(v_level) > 0 loop
+        v_family := v_family || v_level;
+        v_level := array(select id from documents where parent_id = any (v_level) order by source_path collate "C" for update);
+    end loop;
+    v_relations := array(select distinct relationship_id from relationship_evidence where document_id = any (v_family));
+    v_keys := array(select distinct storage_key from documents where id = any (v_family));
+    return query select id, source_path, 'deleted' from documents where id = any (v_family) order by source_path collate "C";
+    perform forget_results(id) from unnest(v_family) id;
+    perform drop_relations(v_relations);
+    delete from documents where id = p_document;
+    perform note_unused_files(v_keys);
+    perform pg_notify('nlp_pipeline_finished', p_document::text);
+end $$;
+
+-- Those of these files that no document uses are to be removed. For use inside other functions.
+create or replace function note_unused_files(p_keys text[]) returns void language sql as $$
+    insert into files_unused (storage_key)
+    select key from unnest(p_keys) key where not exists (select from documents where storage_key = key) order by key
+    on conflict (storage_key) do update set marked_by = null, marked_at = null, removed = false
+$$;
+
+-- Remove those of these relations that nothing shows any more.
+create or replace function drop_relations(p_ids uuid[]) returns void language plpgsql as $$
+begin
+    -- Evidence that comes meanwhile is seen by the second statement, or refused and tried again by whoever brings it.
+    perform from relationships where id = any (p_ids) order by id for update;
+    delete from relationships r
+    where r.id = any (p_ids) and not exists (select from relationship_evidence v where v.relationship_id = r.id);
+end $$;
+
+-- A file that a document uses is not to be removed. While somebody removes it, nobody can use it: that is to be tried again.
+create or replace function keep_file() returns trigger language plpgsql as $$
+begin
+    delete from files_unused where storage_key = new.storage_key and coalesce(taken_until <= now(), true);
+    if not found and exists (select from files_unused where storage_key = new.storage_key and taken_until > now()) then
+        raise exception 'the file % is being removed', new.storage_key using errcode = '40001';
+    end if;
+    return new;
+end $$;
+
+create or replace trigger documents_file before insert or update of storage_key on documents
+    for each row execute function keep_file();
+
+-- Whether there are files to be removed; each is told of once in 10 seconds, until it is removed. What has had its time goes by the
+-- way: it is called every few seconds.
+create or replace function mark_unused_files() returns boolean language plpgsql as $$
+begin
+    perform drop_old_answers();
+    perform end_lost_calls();
+    delete from files_unused where removed and marked_at < now() - interval '1 day';
+    update files_unused u set marked_by = pg_current_xact_id(), marked_at = now()
+    from (select storage_key from files_unused
+          where not removed and (marked_at is null or marked_at < now() - interval '10 s') and coalesce(taken_until < now(), true) for update skip locked) due
+    where u.storage_key = due.storage_key;
+    return found;
+end $$;
+
+-- Up to p_limit files to be removed now; nobody can use them again until they are, or until p_lease is over.
+create or replace function take_unused_files(p_limit integer, p_lease interval) returns setof text language plpgsql as $$
+begin
+    delete from files_unused u where exists (select from documents d where d.storage_key = u.storage_key);
+    return query
+    update files_unused u set taken_until = now() + p_lease
+    from (select storage_key from files_unused
+          where not removed and marked_by < pg_snapshot_xmin(pg_current_snapshot()) and coalesce(taken_until < now(), true)
+          limit p_limit for update skip locked) due
+    where u.storage_key = due.storage_key
+    returning u.storage_key;
+end $$;
+
+-- The first were removed, the others are given back.
+create or replace function files_removed(p_keys text[], p_given_back text[]) returns void language sql as $$
+    update files_unused set removed = true, taken_until = null where storage_key = any (p_keys);
+    update files_unused set taken_until = null where storage_key = any (p_given_back);
+$$;
+
+-- What paid services use, and budgets. p_prices: {model: {input, output: of a million tokens, page, minute}}.
+
+-- Null: the model has no price.
+create or replace function usage_cost(p_prices jsonb, p_model text, p_input bigint, p_output bigint, p_pages bigint, p_seconds double precision)
+returns numeric language sql immutable parallel safe as $$
+    select coalesce((m ->> 'input')::numeric, 0) * p_input / 1000000 + coalesce((m ->> 'output')::numeric, 0) * p_output / 1000000
+         + coalesce((m ->> 'page')::numeric, 0) * p_pages + coalesce((m ->> 'minute')::numeric, 0) * p_seconds::numeric / 60
+    from (select p_prices -> p_model as m) x where m is not null
+$$;
+
+-- Begin a paid call: p_most: {endpoint, model, input_tokens, output_tokens, pages, audio_seconds}. It is paid for by the document's
+-- project, or else the one named. Null: it may be made. Else {message, wait}: it must not, and is to be asked for again after so
+-- many seconds.
+create or replace function begin_call(p_call uuid, p_document uuid, p_step pipeline_step, p_project text, p_most jsonb, p_prices jsonb, p_open_for interval)
+returns jsonb language plpgsql as $$
+declare
+    c paid_calls := jsonb_populate_record(null::paid_calls, p_most);
+    v_refusal jsonb;
+begin
+    c.id := p_call;
+    c.document_id := p_document;
+    c.step := p_step;
+    c.open_until := now() + p_open_for;
+    if p_document is not null then
+        c.project_id := (select project_id from documents where id = p_document);
+        if c.project_id is null then
+            raise exception 'document % was deleted', p_document using errcode = 'NL001';
+        end if;
+    elsif p_project <> '' then
+        c.project_id := ensure_project(p_project);
+    end if;
+    perform end_lost_calls();
+    v_refusal := budget_refusal(c, p_prices);
+    if v_refusal is null then
+        insert into paid_calls select c.* on conflict (id) do nothing;
+    end if;
+    return v_refusal;
+end $$;
+
+-- Why this call must not be made. One call of a project is looked at at a time. For use inside begin_call.
+create or replace function budget_refusal(c paid_calls, p_prices jsonb) returns jsonb language plpgsql as $$
+declare
+    v_amount numeric;
+    v_used numeric;
+    v_open numeric;
+    v_own numeric := usage_cost(p_prices, c.model, c.input_tokens, c.output_tokens, c.pages, c.audio_seconds);
+    v_unknown text;
+    v_budget text := format('The budget of %s', (select name from projects where id = c.project_id));
+begin
+    select amount into v_amount from budgets where project_id = c.project_id for update;
+    if not found or exists (select from paid_calls where id = c.id) then
+        return null;
+    end if;
+    -- At one moment: a call that ends goes from one table to the other.
+    select coalesce(sum(cost) filter (where not open), 0), coalesce(sum(cost) filter (where open), 0), min(model) filter (where cost is null)
+    into v_used, v_open, v_unknown
+    from (
+        select false as open, u.* from project_usage u where u.project_id = c.project_id
+        union all
+        select true, o.project_id, o.model, o.input_tokens, o.output_tokens, o.pages, o.audio_seconds
+        from paid_calls o where o.project_id = c.project_id) x
+    cross join lateral usage_cost(p_prices, model, input_tokens, output_tokens, pages, audio_seconds) cost;
+    if v_own is null or v_unknown is not null then
+        return jsonb_build_object('wait', 600, 'message',
+            format('%s cannot be kept: PRICES has no price of %s.', v_budget, case when v_own is null then c.model else v_unknown end));
+    end if;
+    if v_used + v_own > v_amount then
+        return jsonb_build_object('wait', 600, 'message', format('%s is used up: %s are allowed.', v_budget, amount_text(v_amount)));
+    elsif v_used + v_open + v_own > v_amount then
+        return jsonb_build_object('wait', 15, 'message', format('%s is taken by calls under way: %s are allowed.', v_budget, amount_text(v_amount)));
+    end if;
+    return null;
+end $$;
+
+create or replace function amount_text(p_amount numeric) returns text language sql immutable parallel safe as $$
+    select case when scale(trim_scale(p_amount)) > 2 then trim_scale(p_amount) else round(p_amount, 2) end::text
+$$;
+
+-- The call has ended; p_used: as p_most, null: nobody knows. False: its end was told before.
+create or replace function end_call(p_call uuid, p_used jsonb) returns boolean language plpgsql as $$
+declare
+    c paid_calls;
+begin
+    delete from paid_calls where id = p_call returning * into c;
+    if not found then
+        return false;
+    end if;
+    perform count_usage(jsonb_populate_record(c, coalesce(p_used, '{}')), p_used is null);
+    return true;
+end $$;
+
+-- The call was not made, or refused.
+create or replace function drop_call(p_call uuid) returns boolean language sql as $$
+    delete from paid_calls where id = p_call returning true
+$$;
+
+-- Calls whose end was waited for long enough: their worker died. They may have been paid for.
+create or replace function end_lost_calls() returns void language plpgsql as $$
+declare
+    c paid_calls;
+begin
+    for c in
+        delete from paid_calls where id in (select id from paid_calls where open_until < now() limit 100 for update skip locked) returning *
+    loop
+        perform count_usage(c, true);
+    end loop;
+end $$;
+
+create or replace function count_usage(c paid_calls, p_guessed boolean) returns void language sql as $$
+    insert into project_usage as u (project_id, model, input_tokens, output_tokens, pages, audio_seconds)
+    select c.project_id, c.model, c.input_tokens, c.output_tokens, c.pages, c.audio_seconds where c.project_id is not null
+    on conflict (project_id, model) do update set
+        input_tokens = u.input_tokens + excluded.input_tokens, output_tokens = u.output_tokens + excluded.output_tokens,
+        pages = u.pages + excluded.pages, audio_seconds = u.audio_seconds + excluded.audio_seconds;
+    insert into paid_usage as u
+        (project_id, document_id, step, endpoint, model, calls, guessed, input_tokens, output_tokens, pages, audio_seconds)
+    values (c.project_id, c.document_id, c.step, c.endpoint, c.model, 1, p_guessed::integer, c.input_tokens, c.output_tokens, c.pages,
+            c.audio_seconds)
+    on conflict (project_id, document_id, step, endpoint, model) do update set
+        calls = u.calls + 1, guessed = u.guessed + excluded.guessed,
+        input_tokens = u.input_tokens + excluded.input_tokens, output_tokens = u.output_tokens + excluded.output_tokens,
+        pages = u.pages + excluded.pages, audio_seconds = u.audio_seconds + excluded.audio_seconds;
+$$;
+
+-- By the words of budget_refusal.
+create or replace function waits_for_budget(d documents) returns boolean language sql immutable parallel safe as $$
+    select d.waiting_for like 'The budget of %' and d.lease_until is null and d.not_before is not null
+$$;
+
+-- Set a project's budget; null: none. Documents that wait for it are sent on at once.
+create or replace function set_budget(p_project text, p_amount numeric) returns void language plpgsql as $$
+declare
+    v_project uuid := ensure_project(p_project);
+begin
+    if p_amount is null then
+        delete from budgets where project_id = v_project;
+    else
+        insert into budgets (project_id, amount) values (v_project, p_amount)
+        on conflict (project_id) do update set amount = excluded.amount;
+    end if;
+    update document_parts p set not_before = '-infinity' from documents d
+    where d.project_id = v_project and d.status = 'processing_chunks' and d.waiting_for like 'The budget of %'
+      and p.document_id = d.id and p.status = 'waiting' and p.not_before > now();
+    update documents d set not_before = '-infinity'
+    where d.project_id = v_project and on_its_way(d.status) and waits_for_budget(d) and d.not_before > now();
+    perform tell_due();
+end $$;
+
+-- What a project's documents, models and steps used, and what that costs; null: unknown. Calls under way are not in it, unless their
+-- end was waited for long enough.
+create or replace function project_costs(p_project uuid, p_prices jsonb)
+returns table (document_id uuid, step pipeline_step, endpoint text, model text, calls bigint, guessed bigint, input_tokens bigint,
+               output_tokens bigint, pages bigint, audio_seconds double precision, cost numeric)
+language sql stable as $$
+    select u.document_id, u.step, u.endpoint, u.model, u.calls, u.guessed, u.input_tokens, u.output_tokens, u.pages, u.audio_seconds,
+           usage_cost(p_prices, u.model, u.input_tokens, u.output_tokens, u.pages, u.audio_seconds)
+    from (
+        select x.document_id, x.step, x.endpoint, x.model, x.calls, x.guessed, x.input_tokens, x.output_tokens, x.pages, x.audio_seconds
+        from paid_usage x where x.project_id = p_project
+        union all
+        select c.document_id, c.step, c.endpoint, c.model, 1, 1, c.input_tokens, c.output_tokens, c.pages, c.audio_seconds
+        from paid_calls c where c.project_id = p_project and c.open_until < now()) u
+$$;
+
+-- A project's budget, null if it has none; what it has used and what is under way, null where a price is missing.
+create or replace function budget_state(p_project uuid, p_prices jsonb)
+returns table (amount numeric, used numeric, under_way numeric, unpriced text[]) language sql stable as $$
+    with u as (select model, usage_cost(p_prices, model, input_tokens, output_tokens, pages, audio_seconds) as cost
+               from project_usage where project_id = p_project),
+         c as (select model, usage_cost(p_prices, model, input_tokens, output_tokens, pages, audio_seconds) as cost
+               from paid_calls where project_id = p_project)
+    select (select b.amount from budgets b where b.project_id = p_project), (select coalesce(sum(cost), 0) from u),
+           (select coalesce(sum(cost), 0) from c),
+           array(select model from u where cost is null union select model from c where cost is null order by 1)
+$$;
+
+-- How many documents of a project are in which state, and what they hold, without counting them.
+
+-- As their owner: who may queue a document need not be allowed to change the counts.
+create or replace function count_added() returns trigger language plpgsql security definer set search_path from current as $$
+begin
+    insert into document_counts (project_id, status, step, documents, pages, chunks, mentions)
+    select project_id, status, step, count(*), sum(page_count), sum(chunk_count), sum(mention_count) from added
+    where not on_its_way(status) group by project_id, status, step;
+    return null;
+end $$;
+
+create or replace function count_removed() returns trigger language plpgsql security definer set search_path from current as $$
+begin
+    insert into document_counts (project_id, status, step, documents, pages, chunks, mentions)
+    select project_id, status, step, -count(*), -sum(page_count), -sum(chunk_count), -sum(mention_count) from removed
+    where not on_its_way(status) group by project_id, status, step;
+    return null;
+end $$;
+
+create or replace function count_changed() returns trigger language plpgsql security definer set search_path from current as $$
+begin
+    if not on_its_way(old.status) then
+        insert into document_counts (project_id, status, step, documents, pages, chunks, mentions)
+        values (old.project_id, old.status, old.step, -1, -old.page_count, -old.chunk_count, -old.mention_count);
+    end if;
+    if not on_its_way(new.status) then
+        insert into document_counts (project_id, status, step, documents, pages, chunks, mentions)
+        values (new.project_id, new.status, new.step, 1, new.page_count, new.chunk_count, new.mention_count);
+    end if;
+    return null;
+end $$;
+
+create or replace function on_its_way(p_status document_status) returns boolean language sql immutable parallel safe as $$
+    select p_status in ('queued', 'extracting', 'processing_chunks', 'processing')
+$$;
+
+create or replace trigger documents_added after insert on documents
+    referencing new table as added for each statement execute function count_added();
+create or replace trigger documents_removed after delete on documents
+    referencing old table as removed for each statement execute function count_removed();
+create or replace trigger documents_changed after update on documents
+    for each row when (
+        not (on_its_way(old.status) and on_its_way(new.status))
+        and (old.project_id, old.status, old.step, old.page_count, old.chunk_count, old.mention_count)
+            is distinct from (new.project_id, new.status, new.step, new.page_count, new.chunk_count, new.mention_count))
+    execute function count_changed();
+
+-- Fold up to p_most loose changes into the row of their project and state. By one caller at a time.
+create or replace function fold_counts(p_most integer) returns void language sql as $$
+    with loose as (
+        delete from document_counts
+        where ctid = any (array(select ctid from document_counts where not folded limit p_most))
+        returning project_id, status, step, documents, pages, chunks, mentions
+    )
+    insert into document_counts as c (project_id, status, step, documents, pages, chunks, mentions, folded)
+    select project_id, status, step, sum(documents), sum(pages), sum(chunks), sum(mentions), true
+    from loose group by project_id, status, step
+    on conflict (project_id, status, step) where folded do update set
+        documents = c.documents + excluded.documents, pages = c.pages + excluded.pages,
+        chunks = c.chunks + excluded.chunks, mentions = c.mentions + excluded.mentions
+$$;
+
+-- Documents of a project by state and step, with the pages, chunks and mentions that they hold.
+create or replace function project_counts(p_project uuid)
+returns table (status document_status, step pipeline_step, documents bigint, pages bigint, chunks bigint, mentions bigint)
+language sql stable as $$
+    select status, step, sum(documents)::bigint, sum(pages)::bigint, sum(chunks)::bigint, sum(mentions)::bigint from (
+        select status, step, documents, pages, chunks, mentions from document_counts where project_id = p_project
+        union all
+        select status, step, 1, page_count, chunk_count, mention_count from documents
+        where project_id = p_project and status in ('queued', 'extracting', 'processing_chunks', 'processing')) s
+    group by status, step having sum(documents) <> 0
+$$;
+
+-- Leases that ended without a word from their holder: whom that speaks against, and when it is enough.
+
+-- Whether a step is given up: its process died so often by itself, or its whole worker vanished twice as often, in a row. A worker
+-- vanishes when its machine fails or somebody kills it, together with everything that it held; that is bad luck and no proof.
+create or replace function given_up(p_crashes integer, p_vanished integer, p_most integer) returns boolean language sql immutable as $$
+    select p_crashes >= p_most or p_vanished >= 2 * p_most
+$$;
+
+create or replace function set_aside(d documents, p_times integer) returns void language sql as $$
+    select end_with_error(d.id, 'worker_killed', format(
+        'The worker died %s times while working on this document (%s); it was set aside so that others can go on.', p_times, d.step))
+$$;
+
+-- The process that held the lease died and its worker tells of it. The document is sent on at once, or set aside.
+create or replace function report_crash(p_document uuid, p_worker text, p_most_crashes integer) returns void language plpgsql as $$
+declare
+    d documents;
+begin
+    perform end_turns_of(p_worker);
+    select * into d from documents where id = p_document and worker = p_worker and lease_until is not null
+        and status in ('extracting', 'processing_chunks', 'processing') for update;
+    if not found then
+        return;
+    end if;
+    insert into document_processing_history (document_id, step, outcome, worker, token, started_at)
+    values (d.id, d.step, 'crashed', d.worker, d.token, d.lease_started);
+    update documents set crashes = crashes + 1, lease_until = null, not_before = '-infinity', updated_at = now() where id = d.id;
+    if given_up(d.crashes + 1, 0, p_most_crashes) then
+        perform set_aside(d, d.crashes + 1);
+    end if;
+    perform tell_due();
+end $$;
+
+-- The same for a page range.
+create or replace function report_part_crash(p_document uuid, p_number integer, p_worker text, p_most_crashes integer)
+returns void language plpgsql as $$
+declare
+    p document_parts;
+begin
+    select * into p from document_parts where document_id = p_document and number = p_number and worker = p_worker
+        and status = 'running' for update;
+    if not found then
+        return;
+    end if;
+    perform note_part(p, 'crashed', null, null);
+    update document_parts set status = 'waiting', crashes = crashes + 1, lease_until = null, not_before = '-infinity', updated_at = now()
+    where document_id = p_document and number = p_number;
+    if given_up(p.crashes + 1, 0, p_most_crashes) then
+        perform end_part(p, 'worker_killed', format('The worker died %s times while reading them.', p.crashes + 1));
+    end if;
+    perform tell_due();
+end $$;
+
+-- Which model's vectors the chunks hold, and the change to another: a second column is filled in the background, then takes the
+-- place of the first. Locks are taken in this order: changes of spaces, spaces, chunks. What changes columns does so as their owner:
+-- who works on documents need not be it.
+
+create or replace function list_embeddings()
+returns table (id uuid, engine text, dimension integer, settings jsonb, active boolean, fault text) language sql stable as $$
+    select s.id, s.engine, s.dimension, s.settings, s.active, s.fault from embedding_spaces s order by s.active desc
+$$;
+
+-- Length of the vectors that the chunks hold.
+create or replace function chunk_dimension() returns integer language sql stable as $$
+    select atttypmod from pg_attribute where attrelid = 'chunks'::regclass and attname = 'embedding' and not attisdropped
+$$;
+
+-- The active space. While there are no vectors it is the one that is asked for; later it only learns how its engine is built now.
+create or replace function open_embeddings(p_engine text, p_dimension integer, p_settings jsonb)
+returns setof embedding_spaces language plpgsql security definer set search_path from current as $$
+declare
+    s embedding_spaces;
+begin
+    perform pg_advisory_xact_lock(hashtext('embedding_spaces'));
+    select * into s from embedding_spaces where active;
+    if s.engine = p_engine then
+        update embedding_spaces set settings = p_settings where active and settings <> p_settings;
+    elsif s.id is null and p_dimension = chunk_dimension() then
+        insert into embedding_spaces (engine, dimension, settings, active) values (p_engine, p_dimension, p_settings, true);
+    elsif not exists (select from chunks) then
+        delete from embedding_spaces where active;
+        lock table chunks in access exclusive mode;
+        if exists (select from chunks) then
+            raise exception 'vectors arrived meanwhile' using errcode = '40001';
+        end if;
+        execute format('alter table chunks alter column embedding type vector(%s)', p_dimension);
+        insert into embedding_spaces (engine, dimension, settings, active) values (p_engine, p_dimension, p_settings, true);
+    elsif s.id is null then
+        insert into embedding_spaces (engine, dimension, active) values ('unknown', chunk_dimension(), true);
+    end if;
+    return query select * from embedding_spaces where active;
+end $$;
+
+-- Begin the change to another model, or go on with it. A change to a third one is given up.
+create or replace function change_embeddings(p_engine text, p_dimension integer, p_settings jsonb)
+returns setof embedding_spaces language plpgsql security definer set search_path from current set lock_timeout = '30s' as $$
+begin
+    perform pg_advisory_xact_lock(hashtext('embedding_spaces'));
+    if not exists (select from embedding_spaces where not active and engine = p_engine) then
+        perform cancel_embeddings();
+        execute format('alter table chunks add column next_embedding vector(%s)', p_dimension);
+        create index chunks_unfilled on chunks (id) where next_embedding is null;
+        create index chunks_next_embedding on chunks using hnsw (next_embedding vector_cosine_ops);
+        insert into embedding_spaces (engine, dimension, settings, active) values (p_engine, p_dimension, p_settings, false);
+    end if;
+    update embedding_spaces set settings = p_settings, fault = '' where not active;
+    perform tell_due();
+    return query select * from embedding_spaces where not active;
+end $$;
+
+-- Give the change up; the vectors made so far are dropped.
+create or replace function cancel_embeddings() returns boolean language plpgsql
+security definer set search_path from current set lock_timeout = '30s' as $$
+begin
+    perform pg_advisory_xact_lock(hashtext('embedding_spaces'));
+    delete from embedding_spaces where not active;
+    if not found then
+        return false;
+    end if;
+    alter table chunks drop column next_embedding;
+    return true;
+end $$;
+
+create or replace function chunk_digest(p_heading text, p_text text) returns text language sql immutable as $$
+    select md5(concat_ws(chr(31), p_heading, p_text))
+$$;
+
+-- Up to p_limit chunks that have no vector of this space and that nobody computes one for; they are left to the caller for p_lease.
+create or replace function take_unfilled(p_space uuid, p_limit integer, p_lease interval)
+returns table (chunk_id uuid, heading text, passage text, digest text, project text) language plpgsql
+set enable_seqscan = off set enable_sort = off as $$
+#variable_conflict use_column
+begin
+    perform from embedding_spaces where id = p_space and not active for no key update;
+    if not found then
+        return;
+    end if;
+    return query
+    with taken as (
+        insert into embedding_portions (chunk_id, space_id, lease_until)
+        select c.id, p_space, clock_timestamp() + p_lease from chunks c
+        where c.next_embedding is null
+          and not exists (select from embedding_portions p where p.chunk_id = c.id and p.lease_until > clock_timestamp())
+        order by c.id limit p_limit
+        on conflict (chunk_id) do update set space_id = excluded.space_id, lease_until = excluded.lease_until
+        returning chunk_id
+    )
+    select c.id, c.heading, c.text, chunk_digest(c.heading, c.text), p.name
+    from taken t join chunks c on c.id = t.chunk_id join projects p on p.id = c.project_id;
+end $$;
+
+-- p_vectors: [{chunk, digest, embedding: "[…]"}]. A chunk that has another text by now, or is gone, is passed over.
+create or replace function save_vectors(p_space uuid, p_vectors jsonb) returns integer language plpgsql as $$
+declare
+    v_saved integer;
+begin
+    perform from embedding_spaces where id = p_space and not active for key share;
+    if not found then
+        return 0;
+    end if;
+    update chunks c set next_embedding = x.embedding::vector
+    from jsonb_to_recordset(p_vectors) as x (chunk uuid, digest text, embedding text)
+    where c.id = x.chunk and chunk_digest(c.heading, c.text) = x.digest;
+    get diagnostics v_saved = row_count;
+    delete from embedding_portions where chunk_id in (select (x ->> 'chunk')::uuid from jsonb_array_elements(p_vectors) x);
+    update embedding_spaces set fault = '' where id = p_space and fault <> '';
+    return v_saved;
+end $$;
+
+-- Whether that is news.
+create or replace function note_embedding_fault(p_space uuid, p_fault text) returns boolean language plpgsql as $$
+begin
+    update embedding_spaces set fault = p_fault where id = p_space and not active and fault <> p_fault;
+    return found;
+end $$;
+
+-- Change over if every chunk has its next vector; false if one has none, or if chunks are being read for too long just now.
+create or replace function finish_embeddings(p_space uuid) returns boolean language plpgsql
+security definer set search_path from current set lock_timeout = '3s' as $$
+begin
+    perform pg_advisory_xact_lock(hashtext('embedding_spaces'));
+    perform from embedding_spaces where id = p_space and not active for update;
+    if not found then
+        return false;
+    elsif exists (select from chunks where next_embedding is null) then
+        return false;
+    end if;
+    lock table chunks in access exclusive mode;
+    if exists (select from chunks where next_embedding is null) then
+        return false;
+    end if;
+    delete from embedding_spaces where active;
+    update embedding_spaces set active = true, fault = '' where id = p_space;
+    delete from embedding_portions;
+    drop index chunks_unfilled;
+    alter table chunks drop column embedding;
+    alter table chunks rename column next_embedding to embedding;
+    alter table chunks alter column embedding set not null;
+    alter index chunks_next_embedding rename to chunks_embedding;
+    return true;
+exception when lock_not_available then
+    return false;
+end $$;
+
+-- Chunks, and those that have no vector of the next model yet; 0 while no change is under way.
+create or replace function embedding_progress() returns table (chunks bigint, unfilled bigint) language plpgsql stable as $$
+begin
+    chunks := (select count(*) from chunks);
+    unfilled := 0;
+    if exists (select from embedding_spaces where not active) then
+        unfilled := (select count(*) from chunks where next_embedding is null);
+    end if;
+    return next;
+end $$;
+
+-- Vectors of another model must not be mixed in. For use inside functions that hold a lock on chunks.
+create or replace function require_embeddings(p_space uuid) returns void language plpgsql stable as $$
+begin
+    if p_space is not null and not exists (select from embedding_spaces where id = p_space and active) then
+        raise exception 'the embeddings were changed meanwhile' using errcode = '40001';
+    end if;
+end $$;
+
+-- What the graph is told, and when.
+
+-- Note that the graph is being told of this document. Returns the documents whose figures are now to be brought up to date
+-- there: p_most at the latest, and all when no other document of the project is on its way.
+create or replace function tell_of_document(p_document uuid, p_token bigint, p_most integer) returns setof uuid language plpgsql as $$
+declare
+    d documents := hold_lease(p_document, 'build_relationships', p_token);
+begin
+    update documents set graph_token = p_token where id = p_document;
+    insert into graph_touched (document_id, project_id) values (d.id, d.project_id) on conflict do nothing;
+    if (select count(*) from graph_touched t where t.project_id = d.project_id) >= p_most or not graph_busy(d.project_id) then
+        return query select t.document_id from graph_touched t where t.project_id = d.project_id;
+    end if;
+end $$;
+
+-- Whether a document of the project is on its way that the graph was not told of. Where most are, to read the table from its
+-- beginning looks quickest, and is the slowest for the project that has none.
+create or replace function graph_busy(p_project uuid) returns boolean language sql stable set enable_seqscan = off as $$
+    select exists (
+        select from documents d
+        where d.project_id = p_project and d.graph_token <> d.token
+          and d.status in ('pending', 'queued', 'extracting', 'processing_chunks', 'processing'))
+$$;
+
+-- The graph is to be made to hold what the database says of this document, which was told of and is to be deleted, stopped or read
+-- anew. For use inside other functions.
+create or replace function graph_is_outdated(d documents) returns void language sql as $$
+    insert into graph_outdated (document_id, project_id, again_at)
+    select d.id, d.project_id, greatest(d.lease_until, now()) + interval '30 s' * case when d.lease_until is not null then 1 end
+    where d.token > 0
+    on conflict (document_id) do update set
+        number = default, not_before = now(), again_at = greatest(graph_outdated.again_at, excluded.again_at)
+$$;
+
+-- Up to p_most documents of which the graph is to be made to hold what the database says, each with the number of its note.
+-- What is said of those that stand counts among what all documents say.
+create or replace function outdated_documents(p_project uuid, p_most integer)
+returns table (document_id uuid, number bigint) language plpgsql as $$
+#variable_conflict use_column
+begin
+    return query
+    select o.document_id, o.number from graph_outdated o
+    where o.project_id = p_project and o.not_before <= now() order by 1 limit p_most;
+    insert into graph_touched (document_id, project_id)
+    select d.id, p_project from graph_outdated o join documents d on d.id = o.document_id
+    where o.project_id = p_project and o.not_before <= now() and d.graph_token <> -1
+    on conflict do nothing;
+end $$;
+
+-- The graph was told. What was noted meanwhile stays, and what a worker may still write is looked after once more.
+create or replace function outdated_done(p_project uuid, p_ids uuid[], p_numbers bigint[]) returns void language sql as $$
+    delete from graph_outdated o using unnest(p_ids, p_numbers) as done (id, number)
+    where o.document_id = done.id and o.number = done.number and coalesce(o.again_at <= o.not_before, true);
+    update graph_outdated o set not_before = o.again_at from unnest(p_ids, p_numbers) as done (id, number)
+    where o.document_id = done.id and o.number = done.number;
+    update projects set graph_asked_at = null where id = p_project;
+$$;
+
+-- Projects whose graph waits to be brought up to date: because of what was removed, or of figures although no document is on its
+-- way. Each is told of once in 10 seconds until it is done.
+create or replace function ask_for_graphs() returns setof uuid language sql as $$
+    update projects p set graph_asked_at = now()
+    where (p.graph_asked_at is null or p.graph_asked_at < now() - interval '10 s')
+      and (exists (select from graph_outdated o where o.project_id = p.id and o.not_before <= now())
+           or (exists (select from graph_touched t where t.project_id = p.id and t.touched_at < now() - interval '2 s')
+               and not graph_busy(p.id)))
+    returning p.id
+$$;
+
+-- What the graph must hold follows from these tables alone: documents, and of those that it was told of their chunks and mentions, the
+-- entities that they name, and the pairs that they show. What others say does not count.
+
+-- Whether chunks, mentions and relations of the document are in the graph.
+create or replace function was_told(d documents) returns boolean language sql immutable parallel safe as $$
+    select d.graph_token <> -1 or d.status in ('completed', 'partial_error')
+$$;
+
+-- Whether the document has a node in the graph.
+create or replace function has_node(d documents) returns boolean language sql stable parallel safe as $$
+    select was_told(d) or d.step > 'create_document_node'
+        or exists (select from document_steps s where s.document_id = d.id and s.step = 'create_document_node')
+$$;
+
+-- Whether the document will still be worked on, and the graph be told of it again.
+create or replace function comes_again(p_status document_status) returns boolean language sql immutable parallel safe as $$
+    select p_status in ('pending', 'queued', 'extracting', 'processing_chunks', 'processing')
+$$;
+
+-- The pairs of these entities with any other, the smaller id first: passages and documents. p_smaller: only pairs in which the given
+-- entity is the first.
+create or replace function graph_pairs(p_entities uuid[], p_smaller boolean default false)
+returns table (subject_id uuid, object_id uuid, weight bigint, documents bigint) language sql stable as $$
+    with names as (
+        select i as entity_id, i as name_id from unnest(p_entities) i
+        union all
+        select e.merged_into, e.id from entities e where e.merged_into = any (p_entities)
+    ), related as (
+        select n.entity_id as one, x.entity_id as other, r.id
+        from names n
+        join relationships r on r.subject_id = n.name_id and r.predicate = 'CO_OCCURS_WITH'
+        join canonical_entities x on x.name_id = r.object_id
+        union all
+        select n.entity_id, x.entity_id, r.id
+        from names n
+        join relationships r on r.object_id = n.name_id and r.predicate = 'CO_OCCURS_WITH'
+        join canonical_entities x on x.name_id = r.subject_id
+    ), pairs as (
+        select distinct least(one, other) as a, greatest(one, other) as b, id from related
+        where one < other or one > other and not p_smaller
+    )
+    select p.a, p.b, count(distinct (v.document_id, v.start_offset, v.end_offset)), count(distinct v.document_id)
+    from pairs p
+    join relationship_evidence v on v.relationship_id = p.id
+    join documents d on d.id = v.document_id
+    where was_told(d)
+    group by 1, 2
+$$;
+
+-- The typed relations of these entities with any other: passages, documents, and the highest confidence. p_subjects: only those in
+-- which the given entity is the subject.
+create or replace function graph_related(p_entities uuid[], p_subjects boolean default false)
+returns table (subject_id uuid, predicate text, object_id uuid, evidence bigint, documents bigint, confidence real)
+language plpgsql stable as $$
+#variable_conflict use_column
+begin
+    if not exists (select from entities e join relationships r on r.project_id = e.project_id
+                   where e.id = any (p_entities) and r.predicate <> 'CO_OCCURS_WITH') then
+        return;
+    end if;
+    return query
+    with names as (
+        select i as entity_id, i as name_id from unnest(p_entities) i
+        union all
+        select e.merged_into, e.id from entities e where e.merged_into = any (p_entities)
+    ), related as (
+        select n.entity_id as subject, r.predicate, x.entity_id as object, r.id
+        from names n
+        join relationships r on r.subject_id = n.name_id and r.predicate <> 'CO_OCCURS_WITH'
+        join canonical_entities x on x.name_id = r.object_id
+        union
+        select x.entity_id, r.predicate, n.entity_id, r.id
+        from names n
+        join relationships r on r.object_id = n.name_id and r.predicate <> 'CO_OCCURS_WITH'
+        join canonical_entities x on x.name_id = r.subject_id
+        where not p_subjects
+    )
+    select t.subject, t.predicate, t.object, count(distinct (v.document_id, v.start_offset, v.end_offset)),
+           count(distinct v.document_id), max(v.confidence)
+    from related t
+    join relationship_evidence v on v.relationship_id = t.id
+    join documents d on d.id = v.document_id
+    where t.subject <> t.object and was_told(d)
+    group by 1, 2, 3;
+end $$;
+
+-- Those among them that these documents show.
+create or replace function related_of(p_documents uuid[])
+returns table (subject_id uuid, predicate text, object_id uuid, evidence bigint, documents bigint, confidence real)
+language plpgsql stable as $$
+#variable_conflict use_column
+declare
+    v_shown uuid[] := array(
+        select distinct s.entity_id
+        from documents d
+        join relation_mentions t on t.document_id = d.id
+        join mentions m on m.document_id = d.id and m.number = t.subject
+        join canonical_entities s on s.name_id = m.entity_id
+        where d.id = any (p_documents));
+begin
+    return query select * from graph_related(v_shown, true);
+end $$;
+
+-- Documents that a service reads by itself: handed over, submitted as a job, looked at until it has ended. In between no worker and no
+-- lease is held: the document is `extracting`, and not_before says when it is looked at again.
+
+-- Commit that a service is to read the file; the document's lease ends.
+create or replace function hand_over(p_document uuid, p_token bigint, p_media_type text, p_metadata jsonb, p_children jsonb,
+                                     p_pages integer default 0)
+returns void language plpgsql as $$
+declare
+    d documents := hold_lease(p_document, 'process_ocr', p_token);
+begin
+    insert into document_jobs (document_id, engine, pages) values (p_document, d.lease_engine, p_pages)
+    on conflict (document_id) do update set engine = excluded.engine, pages = excluded.pages, job = null, submitted_at = null;
+    perform add_children(d, p_children);
+    update documents set media_type = p_media_type, metadata = p_metadata, lease_until = null, updated_at = now() where id = p_document;
+end $$;
+
+-- End the lease, because another task goes on. Returns the document's job, '' if it is yet to be submitted; null: it is not
+-- handed over to the engine of this lease.
+create or replace function pass_on(p_document uuid, p_token bigint) returns text language plpgsql as $$
+declare
+    d documents := hold_lease(p_document, 'process_ocr', p_token);
+begin
+    update documents set lease_until = null, updated_at = now() where id = p_document;
+    return (select coalesce(job, '') from document_jobs where document_id = p_document and engine = d.lease_engine);
+end $$;
+
+create or replace function save_job(p_document uuid, p_token bigint, p_job text) returns void language plpgsql as $$
+declare
+    d documents := hold_lease(p_document, 'process_ocr', p_token);
+begin
+    update document_jobs set job = p_job, submitted_at = now() where document_id = p_document and engine = d.lease_engine;
+end $$;
+
+-- The job came to nothing: the next one is another.
+create or replace function drop_job(p_document uuid, p_token bigint) returns void language plpgsql as $$
+declare
+    d documents := hold_lease(p_document, 'process_ocr', p_token);
+begin
+    update document_jobs set job = null, submitted_at = null, attempt = attempt + 1 where document_id = d.id;
+end $$;
+
+-- Keep some of a job's pages until the last have come. p_pages: as commit_pages takes them, offsets into p_text.
+create or replace function save_job_part(p_document uuid, p_token bigint, p_number integer, p_first integer, p_last integer, p_text text, p_pages jsonb)
+returns void language plpgsql as $$
+declare
+    d documents := hold_lease(p_document, 'process_ocr', p_token);
+begin
+    perform set_config('synchronous_commit', 'off', true);
+    delete from document_parts where document_id = d.id and number = p_number;
+    insert into document_parts (document_id, number, first_page, last_page, status, text, pages)
+    values (d.id, p_number, p_first, p_last, 'done', p_text, p_pages);
+end $$;
+
+-- Commit `process_ocr` of a document that a service has read: p_parts were saved; p_failed: [{number, reason}], pages that could not
+-- be read, or not as a whole.
+create or replace function commit_job(p_document uuid, p_token bigint, p_parts integer, p_failed jsonb) returns void language plpgsql as $$
+declare
+    d documents := hold_lease(p_document, 'process_ocr', p_token);
+    v_torn integer[];
+begin
+    delete from document_parts where document_id = p_document and number > p_parts;
+    v_torn := array(
+        select x.number from jsonb_to_recordset(p_failed) as x (number integer)
+        join document_parts p on p.document_id = p_document and x.number between p.first_page and p.last_page order by 1);
+    insert into document_parts (document_id, number, first_page, last_page, status, error_code, error_message)
+    select p_document, p_parts + row_number() over (order by x.number), x.number, x.number, 'failed', 'page_failed', x.reason
+    from jsonb_to_recordset(p_failed) as x (number integer, reason text) where x.number <> all (v_torn);
+    update document_jobs set engine = null, job = null, submitted_at = null, attempt = attempt + 1 where document_id = p_document;
+    perform put_together(d, v_torn);
+end $$;
+
+-- These jobs have ended: look at them now. Returns those that somebody was looking at already, maybe a moment too early.
+create or replace function wake_jobs(p_jobs text[]) returns text[] language plpgsql as $$
+begin
+    update documents d set not_before = '-infinity' from document_jobs j
+    where j.job = any (p_jobs) and d.id = j.document_id and d.lease_until is null and d.not_before is not null;
+    perform tell_due();
+    return array(
+        select j.job from document_jobs j join documents d on d.id = j.document_id
+        where j.job = any (p_jobs) and d.lease_until is not null order by 1);
+end $$;
+
+-- What changes the state of a document. Each function is one transaction; a token that is no longer the newest is refused.
+
+create or replace function check_move() returns trigger language plpgsql as $$
+begin
+    if not exists (select from permitted_moves m where m.old = old.status and m.new = new.status) then
+        raise exception 'a document cannot go from % to %', old.status, new.status using errcode = 'NL002';
+    end if;
+    return new;
+end $$;
+
+create or replace trigger documents_move before update of status on documents
+    for each row when (old.status is distinct from new.status) execute function check_move();
+
+create or replace function tell_waiting() returns trigger language plpgsql as $$
+begin
+    perform pg_notify('nlp_pipeline_pending', new.project_id::text);
+    return null;
+end $$;
+
+create or replace trigger documents_inserted after insert on documents
+    for each row when (new.status = 'pending') execute function tell_waiting();
+create or replace trigger documents_waiting_again after update of status on documents
+    for each row when (new.status = 'pending' and old.status is distinct from 'pending') execute function tell_waiting();
+
+create or replace function tell_finished() returns trigger language plpgsql as $$
+begin
+    perform pg_notify('nlp_pipeline_finished', new.id::text);
+    return null;
+end $$;
+
+create or replace trigger documents_finished after update of status on documents
+    for each row when (new.status in ('completed', 'partial_error', 'error', 'cancelled') and old.status is distinct from new.status)
+    execute function tell_finished();
+
+create or replace function derived_id(variadic p_parts text[]) returns uuid language sql immutable parallel safe as $$
+    select md5(array_to_string(p_parts, chr(31)))::uuid
+$$;
+
+create or replace function ensure_project(p_name text) returns uuid language sql as $$
+    insert into projects (id, name) values (derived_id('project', p_name), p_name) on conflict do nothing;
+    select id from projects where name = p_name;
+$$;
+
+-- Queue files: [{source_path, file_name, storage_key, size, sha256, priority}]. A file known by path with the same content is left
+-- alone, unless it failed for a reason that may have passed; new content under a known path is processed from the start, and what
+-- came of the old is forgotten.
+create or replace function submit_documents(p_project text, p_files jsonb)
+returns table (document_id uuid, source_path text, outcome text) language plpgsql as $$
+#variable_conflict use_column
+declare
+    v_project uuid := ensure_project(p_project);
+    f record;
+    d documents;
+begin
+    for f in select * from jsonb_to_recordset(p_files) as x
+            (source_path text, file_name text, storage_key text, size bigint, sha256 text, priority integer) loop
+        insert into documents (id, project_id, source_path, file_name, storage_key, size, sha256, priority)
+        values (derived_id('document', v_project::text, f.source_path), v_project, f.source_path, f.file_name, f.storage_key,
+                coalesce(f.size, 0), coalesce(f.sha256, ''), coalesce(f.priority, 0))
+        on conflict do nothing returning * into d;
+        if found then
+            outcome := 'submitted';
+        else
+            select * into d from documents x
+            where x.project_id = v_project and x.source_path = f.source_path for update;
+            if d.sha256 <> f.sha256 then
+                perform cancel_documents(array[d.id]);  -- whoever reads the old content loses its lease
+                perform delete_document(x.id) from documents x where x.parent_id = d.id;
+                perform forget_results(d.id);
+                update documents set storage_key = f.storage_key, size = f.size, sha256 = f.sha256 where id = d.id;
+                perform note_unused_files(array[d.storage_key]);
+                perform restart_document(d.id, 'process_ocr');
+                outcome := 'changed';
+            elsif d.status = 'error' and d.error_code in ('service_unavailable', 'throttled', 'misconfigured', 'worker_killed', 'internal') then
+                perform restart_document(d.id, d.step);
+                outcome := 'retried';
+            else
+                outcome := 'known';
+            end if;
+        end if;
+        document_id := d.id;
+        source_path := d.source_path;
+        return next;
+    end loop;
+end $$;
+
+create or replace function restart_document(p_document uuid, p_step pipeline_step) returns void language sql as $$
+    update documents set status = 'pending', step = p_step, lease_until = null, crashes = 0, vanished = 0, retries = 0, waits = 0,
+        not_before = null, waiting_for = null, error_code = null, error_message = null, finished_at = null, updated_at = now()
+    where id = p_document;
+$$;
+
+-- Documents that are to be sent on: whose lease ran out, whose next try is due, that were handed back (not_before '-infinity'), or
+-- that stand between two steps for longer than p_idle. p_known: ids of which a message waits in the broker; those are not lost,
+-- however long the queue. Each document is told to one caller only.
+create or replace function repair_documents(p_idle interval, p_known text[], p_limit integer)
+returns table (document_id uuid, step pipeline_step) language sql as $$
+    with lost as (
+        select d.id from documents d
+        where d.status in ('queued', 'extracting', 'processing_chunks', 'processing')
+          and case when d.lease_until is not null then d.lease_until < now() and d.updated_at < now() - least(p_idle, interval '10 s')
+                   when d.not_before is not null then d.not_before <= now()
+                   when d.status = 'processing_chunks' then parts_lost(d.id, d.updated_at, p_idle)
+                   else d.updated_at < now() - p_idle end
+          and d.id::text <> all (p_known)
+        order by d.updated_at limit p_limit for update skip locked
+    )
+    update documents d set updated_at = now(), not_before = null from lost where d.id = lost.id
+    returning d.id, d.step;
+$$;
+
+-- Wake the queue processors: a document will want to be sent on before they would look for it.
+create or replace function tell_due() returns void language sql as $$
+    select pg_notify('nlp_pipeline_due', '')
+$$;
+
+create or replace function next_step(p_step pipeline_step) returns pipeline_step language sql immutable as $$
+    select min(s) from unnest(enum_range(null::pipeline_step)) s where s > p_step
+$$;
+
+create or replace function running_status(p_step pipeline_step) returns document_status language sql immutable as $$
+    select case when p_step = 'process_ocr' then 'extracting' else 'processing' end::document_status
+$$;
+
+-- End a document's way with an error. For use inside other functions.
+create or replace function end_with_error(p_document uuid, p_code text, p_message text) returns void language sql as $$
+    select graph_is_outdated(d) from documents d where d.id = p_document and d.graph_token >= 0;
+    update documents set status = 'error', error_code = p_code, error_message = p_message, lease_until = null, waiting_for = null,
+        not_before = null, updated_at = now(), finished_at = now()
+    where id = p_document;
+$$;
+
+-- Go on to the next step, or to the end. For use inside other functions, the document's row being locked.
+create or replace function advance(p_document uuid, p_step pipeline_step) returns void language sql as $$
+    update documents set
+        step = coalesce(next_step(p_step), p_step),
+        status = case when next_step(p_step) is not null then running_status(next_step(p_step))
+                      when cardinality(failed_pages) > 0 then 'partial_error' else 'completed' end::document_status,
+        finished_at = case when next_step(p_step) is null then now() end,
+        page_count = case p_step when 'process_ocr' then (select count(*) from pages where document_id = p_document) else page_count end,
+        chunk_count = case p_step when 'process_chunking' then (select count(*) from chunks where document_id = p_document) else chunk_count end,
+        mention_count = case p_step when 'extract_entities' then (select count(*) from mentions where document_id = p_document) else mention_count end,
+        lease_until = null, crashes = 0, vanished = 0, retries = 0, waits = 0, not_before = null, waiting_for = null,
+        updated_at = now()
+    where id = p_document;
+$$;
+
+-- Ask for the lease on a step. Verdicts: run (token given), done (pass on to the next step), taken (another works on it),
+-- early (an earlier step is missing), gone (deleted, ended or waiting to be claimed).
+create or replace function begin_step(p_document uuid, p_step pipeline_step, p_engine text, p_worker text, p_lease interval, p_most_crashes integer)
+returns table (verdict text, token bigint) language plpgsql as $$
+#variable_conflict use_column
+declare
+    d documents;
+    v_before text;
+    v_fingerprint text;
+    v_split boolean;
+begin
+    -- A lease that a crash of the database takes back costs a repetition and no result.
+    perform set_config('synchronous_commit', 'off', true);
+    select * into d from documents where id = p_document for update;
+    if not found or d.status not in ('queued', 'extracting', 'processing_chunks', 'processing') then
+        return query select 'gone', 0::bigint;
+        return;
+    elsif d.step > p_step then
+        return query select 'done', 0::bigint;
+        return;
+    elsif d.step < p_step then
+        return query select 'early', 0::bigint;
+        return;
+    elsif d.lease_until >= now() then
+        return query select 'taken', 0::bigint;
+        return;
+    end if;
+    -- A lease that was last renewed before the database itself started is no sign of a crash.
+    if d.lease_until - p_lease > pg_postmaster_start_time() then
+        d.vanished := d.vanished + 1;
+        insert into document_processing_history (document_id, step, outcome, worker, token, started_at, error_code)
+        values (d.id, p_step, 'crashed', d.worker, d.token, d.lease_started, 'vanished');
+        if given_up(d.crashes, d.vanished, p_most_crashes) then
+            perform set_aside(d, d.crashes + d.vanished);
+            return query select 'gone', 0::bigint;
+            return;
+        end if;
+    end if;
+    v_split := d.status = 'processing_chunks';  -- its result is what the page ranges give, and was begun with the split
+    select s.fingerprint into v_before from document_steps s
+    where s.document_id = p_document and s.step < p_step order by s.step desc limit 1;
+    v_fingerprint := encode(sha256(convert_to(
+        concat_ws(chr(31), coalesce(v_before, nullif(d.sha256, ''), d.storage_key), p_step, p_engine), 'UTF8')), 'hex');
+    if not v_split and exists (
+        select from document_steps s where s.document_id = p_document and s.step = p_step and s.fingerprint = v_fingerprint) then
+        if d.status = 'queued' then
+            update documents set status = running_status(p_step) where id = d.id;
+        end if;
+        perform advance(p_document, p_step);
+        return query select 'done', 0::bigint;
+        return;
+    end if;
+    -- By the clock, so that a token which a crash of the database takes back is never given again.
+    d.token := greatest(d.token + 1, (extract(epoch from clock_timestamp()) * 1000000)::bigint);
+    update documents set
+        status = case when v_split then d.status else running_status(p_step) end, token = d.token, lease_until = now() + p_lease,
+        lease_started = case when v_split then d.lease_started else now() end,
+        lease_fingerprint = case when v_split then d.lease_fingerprint else v_fingerprint end,
+        lease_engine = case when v_split then d.lease_engine else p_engine end, worker = p_worker, vanished = d.vanished,
+        not_before = null, waiting_for = null, updated_at = now()
+    where id = p_document;
+    return query select 'run', d.token;
+end $$;
+
+-- Prolong the lease, even one that ran out while nobody else asked for it; false if it is no longer ours.
+create or replace function renew_lease(p_document uuid, p_token bigint, p_lease interval) returns boolean language plpgsql as $$
+declare
+    v_step pipeline_step;
+begin
+    -- A commit of a large document may hold the row for longer than the lease lasts: it counts from when we come through.
+    perform from documents where id = p_document for update;
+    update documents set lease_until = clock_timestamp() + p_lease, updated_at = clock_timestamp()
+    where id = p_document and token = p_token and lease_until is not null
+      and status in ('extracting', 'processing_chunks', 'processing');
+    if found then
+        return true;
+    end if;
+    -- Who speaks after its lease was given to another was slow, not killed: that does not count against the document.
+    update document_processing_history set outcome = 'retry', error_code = 'silent',
+        error_message = 'The worker was silent for longer than LEASE_DURATION.'
+    where document_id = p_document and token = p_token and outcome = 'crashed' and error_code = 'vanished' returning step into v_step;
+    update documents set vanished = vanished - 1 where id = p_document and step = v_step and vanished > 0;
+    return false;
+end $$;
+
+-- The lease, of which nothing could be said while the document's row was held by this transaction, is as good as new. For use
+-- at the end of functions that keep it.
+create or replace function hold_on(p_document uuid, p_token bigint, p_lease interval default '20 s') returns void language sql as $$
+    update documents set lease_until = greatest(lease_until, clock_timestamp() + p_lease)
+    where id = p_document and token = p_token and lease_until is not null
+$$;
+
+-- Lock the document and make sure that the token is the newest. For use inside the functions that commit.
+create or replace function hold_lease(p_document uuid, p_step pipeline_step, p_token bigint) returns documents language plpgsql as $$
+declare
+    d documents;
+begin
+    select * into d from documents where id = p_document for update;
+    if not found or d.token <> p_token or d.step <> p_step or d.lease_until is null
+            or d.status not in ('extracting', 'processing_chunks', 'processing') then
+        raise exception 'the lease on % of document % was lost', p_step, p_document using errcode = 'NL001';
+    end if;
+    return d;
+end $$;
+
+create or replace function finish_step(d documents) returns void language plpgsql as $$
+begin
+    -- A step that a crash of the database takes back is done again; only the last one must outlive it.
+    if next_step(d.step) is not null then
+        perform set_config('synchronous_commit', 'off', true);
+    end if;
+    insert into document_steps (document_id, step, fingerprint, engine)
+    values (d.id, d.step, d.lease_fingerprint, d.lease_engine)
+    on conflict (document_id, step) do update set
+        fingerprint = excluded.fingerprint, engine = excluded.engine, finished_at = now();
+    insert into document_processing_history (document_id, step, outcome, worker, token, started_at)
+    values (d.id, d.step, 'done', d.worker, d.token, d.lease_started);
+    perform drop_portions(d.id);
+    perform advance(d.id, d.step);
+end $$;
+
+create or replace function next_wait(p_tries integer, p_wait interval, p_longest interval) returns interval language sql volatile as $$
+    select case when p_longest is null then p_wait
+                else least(p_longest, p_wait * 2.0 ^ least(p_tries, 16)) * (0.5 + random() / 2) end
+$$;
+
+-- Give the lease back after a failure. With p_retry the step is tried again, at most p_most_retries times; null: as often as it
+-- takes, without a count against the document. The next try comes after p_wait; with p_longest that doubles from try to try up to
+-- p_longest, with jitter. Returns how often it was tried in vain, or -1 if the document has ended in error.
+create or replace function fail_step(p_document uuid, p_step pipeline_step, p_token bigint, p_code text, p_message text,
+                                     p_retry boolean, p_most_retries integer, p_wait interval, p_longest interval default null)
+returns integer language plpgsql as $$
+declare
+    d documents := hold_lease(p_document, p_step, p_token);
+    v_again boolean := p_retry and (p_most_retries is null or d.retries < p_most_retries);
+    v_tries integer := case when p_most_retries is null then d.waits else d.retries end;
+begin
+    -- An outage is written down once, however many tries it takes.
+    if p_most_retries is not null or not v_again or d.waits = 0 then
+        insert into document_processing_history (document_id, step, outcome, worker, token, started_at, error_code, error_message)
+        values (d.id, d.step, case when v_again then 'retry' else 'failed' end, d.worker, d.token, d.lease_started, p_code, p_message);
+    end if;
+    if not v_again then
+        perform end_with_error(d.id, p_code, p_message);
+        return -1;
+    end if;
+    update documents set retries = retries + (p_most_retries is not null)::integer, waits = waits + (p_most_retries is null)::integer,
+        lease_until = null, waiting_for = p_message, not_before = now() + next_wait(v_tries, p_wait, p_longest),
+        updated_at = now()
+    where id = d.id;
+    perform tell_due();
+    return v_tries + 1;
+end $$;
+
+-- Give the lease back without a word against the document: the work was stopped. The document is sent on at once.
+create or replace function release_lease(p_document uuid, p_token bigint) returns void language sql as $$
+    update documents set lease_until = null, not_before = '-infinity', updated_at = now()
+    where id = p_document and token = p_token and lease_until is not null
+      and status in ('extracting', 'processing_chunks', 'processing');
+    select tell_due();
+$$;
+
+-- The same for everything that a worker holds. Returns how many documents that were.
+create or replace function release_leases(p_worker text) returns bigint language sql as $$
+    select end_turns_of(p_worker);
+    with released as (
+        update documents set lease_until = null, not_before = '-infinity', updated_at = now()
+        where starts_with(worker, p_worker || '/') and lease_until is not null and status in ('extracting', 'processing_chunks', 'processing')
+        returning 1
+    ), parts as (
+        update document_parts set status = 'waiting', lease_until = null, not_before = '-infinity', updated_at = now()
+        where starts_with(worker, p_worker || '/') and status = 'running'
+        returning 1
+    ), held as (select * from released union all select * from parts)
+    select count(*) from held, tell_due();
+$$;
+
+-- Large documents: split into page ranges, each with a lease of its own, and put together when all of them have ended.
+
+-- Commit the split instead of pages: the step stays, the document's own lease ends. p_ranges: [{first, last}], in order. Ranges
+-- that were read before by the same engines are not read again.
+create or replace function split_document(p_document uuid, p_token bigint, p_media_type text, p_metadata jsonb, p_children jsonb, p_ranges jsonb)
+returns void language plpgsql as $$
+declare
+    d documents := hold_lease(p_document, 'process_ocr', p_token);
+begin
+    delete from document_parts
+    where document_id = p_document
+      and (status <> 'done' or fingerprint <> d.lease_fingerprint
+           or p_ranges -> (number - 1) is distinct from jsonb_build_object('first', first_page, 'last', last_page));
+    insert into document_parts (document_id, number, first_page, last_page, fingerprint)
+    select p_document, x.number, x.first, x.last, d.lease_fingerprint
+    from rows from (jsonb_to_recordset(p_ranges) as (first integer, last integer)) with ordinality as x (first, last, number)
+    on conflict do nothing;
+    perform add_children(d, p_children);
+    update documents set
+        status = 'processing_chunks', media_type = p_media_type, metadata = p_metadata, lease_until = null, crashes = 0,
+        vanished = 0, retries = 0, not_before = null, waiting_for = null, updated_at = now()
+    where id = p_document;
+end $$;
+
+create or replace function parts_finished(p_document uuid) returns boolean language sql stable as $$
+    select not exists (select from document_parts where document_id = p_document and status in ('waiting', 'running'))
+$$;
+
+-- The ranges that a message must be sent for; the document's lease ends, because others go on. Null: all ranges have ended,
+-- and the lease is kept to put them together. A range that a living worker has, or whose turn comes later, is left alone.
+create or replace function missing_parts(p_document uuid, p_token bigint) returns integer[] language plpgsql as $$
+declare
+    d documents := hold_lease(p_document, 'process_ocr', p_token);
+    v_missing integer[];
+    v_moves boolean := exists (select from document_parts where document_id = p_document and lease_until >= now());
+begin
+    if parts_finished(p_document) then
+        return null;
+    end if;
+    with sent as (
+        update document_parts set not_before = null, updated_at = now()
+        where document_id = p_document and status in ('waiting', 'running') and coalesce(not_before <= now(), true)
+          and (lease_until < now() or not_before <= now() or lease_until is null and not v_moves)
+        returning number)
+    select coalesce(array_agg(number order by number), '{}') into v_missing from sent;
+    update documents set lease_until = null, updated_at = now() where id = p_document;
+    return v_missing;
+end $$;
+
+-- Whether a split document of which no message waits stands still: the worker of a range died, a range's next try is due, or
+-- nobody works on it.
+create or replace function parts_lost(p_document uuid, p_updated timestamptz, p_idle interval) returns boolean language sql stable as $$
+    select coalesce(bool_or(not_before <= now()), false)
+        or coalesce(bool_or(lease_until < now()), false) and p_updated < now() - least(p_idle, interval '10 s')
+        or not coalesce(bool_or(lease_until >= now()), false) and greatest(p_updated, max(updated_at)) < now() - p_idle
+    from document_parts where document_id = p_document
+$$;
+
+-- Ask for the lease on a range. Verdicts: run (token given), done (it has ended, well or not), taken (another works on it),
+-- gone (the document is no longer split: ended, deleted or read anew).
+create or replace function begin_part(p_document uuid, p_number integer, p_worker text, p_lease interval, p_most_crashes integer)
+returns table (verdict text, token bigint) language plpgsql as $$
+#variable_conflict use_column
+declare
+    p document_parts;
+begin
+    perform set_config('synchronous_commit', 'off', true);
+    select x.* into p from document_parts x join documents d on d.id = x.document_id
+    where x.document_id = p_document and x.number = p_number and d.status = 'processing_chunks' for update of x;
+    if not found then
+        return query select 'gone', 0::bigint;
+        return;
+    elsif p.status in ('done', 'failed') then
+        return query select 'done', 0::bigint;
+        return;
+    elsif p.lease_until >= now() then
+        return query select 'taken', 0::bigint;
+        return;
+    end if;
+    if p.lease_until - p_lease > pg_postmaster_start_time() then
+        p.vanished := p.vanished + 1;
+        perform note_part(p, 'crashed', 'vanished', null);
+        if given_up(p.crashes, p.vanished, p_most_crashes) then
+            perform end_part(p, 'worker_killed', format('The worker died %s times while reading them.', p.crashes + p.vanished));
+            return query select 'done', 0::bigint;
+            return;
+        end if;
+    end if;
+    p.token := greatest(p.token + 1, (extract(epoch from clock_timestamp()) * 1000000)::bigint);
+    update document_parts set
+        status = 'running', token = p.token, lease_until = now() + p_lease, lease_started = now(), worker = p_worker,
+        vanished = p.vanished, not_before = null, updated_at = now()
+    where document_id = p_document and number = p_number;
+    return query select 'run', p.token;
+end $$;
+
+create or replace function note_part(p document_parts, p_outcome text, p_code text, p_message text) returns void language sql as $$
+    insert into document_processing_history (document_id, step, outcome, worker, token, started_at, error_code, error_message)
+    values (p.document_id, 'process_ocr', p_outcome, p.worker, p.token, p.lease_started, p_code, p_message)
+$$;
+
+-- A range has failed for good; its document goes on. For use inside other functions.
+create or replace function end_part(p document_parts, p_code text, p_message text) returns void language sql as $$
+    update document_parts set status = 'failed', error_code = p_code, error_message = p_message, lease_until = null,
+        not_before = null, updated_at = now()
+    where document_id = p.document_id and number = p.number
+$$;
+
+-- Prolong the lease; false if it is no longer ours, or the document has been cancelled.
+create or replace function renew_part(p_document uuid, p_number integer, p_token bigint, p_lease interval) returns boolean language sql as $$
+    select from document_parts where document_id = p_document and number = p_number for update;
+    with renewed as (
+        update document_parts x set lease_until = clock_timestamp() + p_lease, updated_at = clock_timestamp() from documents d
+        where x.document_id = p_document and x.number = p_number and x.token = p_token and x.status = 'running'
+          and d.id = p_document and d.status = 'processing_chunks'
+        returning 1)
+    select exists (select from renewed);
+$$;
+
+-- Give the lease back without a word against the range: the worker is stopping. It is sent on at once.
+create or replace function release_part(p_document uuid, p_number integer, p_token bigint) returns void language sql as $$
+    update document_parts set status = 'waiting', lease_until = null, not_before = '-infinity', updated_at = now()
+    where document_id = p_document and number = p_number and token = p_token and status = 'running';
+    select tell_due();
+$$;
+
+-- Lock the range and make sure that the token is the newest. For use inside the functions that commit.
+create or replace function hold_part(p_document uuid, p_number integer, p_token bigint) returns document_parts language plpgsql as $$
+declare
+    p document_parts;
+begin
+    select x.* into p from document_parts x join documents d on d.id = x.document_id
+    where x.document_id = p_document and x.number = p_number and d.status = 'processing_chunks' for update of x;
+    if not found or p.token <> p_token or p.status <> 'running' then
+        raise exception 'the lease on page range % of document % was lost', p_number, p_document using errcode = 'NL001';
+    end if;
+    return p;
+end $$;
+
+-- p_pages: as commit_pages takes them, offsets into p_text.
+create or replace function commit_part(p_document uuid, p_number integer, p_token bigint, p_text text, p_pages jsonb)
+returns void language plpgsql as $$
+declare
+    p document_parts := hold_part(p_document, p_number, p_token);
+    v_most constant integer := 64 * 1024 * 1024;  -- bytes; as much as readers/limits.py lets a document have that is read at once
+    v_full constant text := 'The document holds more than 64 MB of text.';
+begin
+    perform set_config('synchronous_commit', 'off', true);
+    if octet_length(p_text) + (select coalesce(sum(octet_length(text)), 0) from document_parts where document_id = p_document) > v_most then
+        perform note_part(p, 'failed', 'too_large', v_full);
+        perform end_part(p, 'too_large', v_full);
+        return;
+    end if;
+    update document_parts set status = 'done', text = p_text, pages = p_pages, lease_until = null, not_before = null,
+        error_code = null, error_message = null, updated_at = now()
+    where document_id = p_document and number = p_number;
+    update documents set waiting_for = null where id = p_document and waiting_for is not null;
+end $$;
+
+-- Give the lease back after a failure, as fail_step does.
+-- Returns how often it was tried in vain, or -1 if it has failed for good.
+create or replace function fail_part(p_document uuid, p_number integer, p_token bigint, p_code text, p_message text,
+                                     p_retry boolean, p_most_retries integer, p_wait interval, p_longest interval default null)
+returns integer language plpgsql as $$
+declare
+    p document_parts := hold_part(p_document, p_number, p_token);
+    v_again boolean := p_retry and (p_most_retries is null or p.retries < p_most_retries);
+    v_tries integer := case when p_most_retries is null then p.waits else p.retries end;
+begin
+    if p_most_retries is not null or not v_again or p.waits = 0 then
+        perform note_part(p, case when v_again then 'retry' else 'failed' end, p_code, p_message);
+    end if;
+    if not v_again then
+        perform end_part(p, p_code, p_message);
+        return -1;
+    end if;
+    update document_parts set status = 'waiting', retries = retries + (p_most_retries is not null)::integer,
+        waits = waits + (p_most_retries is null)::integer, lease_until = null,
+        not_before = now() + next_wait(v_tries, p_wait, p_longest), updated_at = now()
+    where document_id = p_document and number = p_number;
+    update documents set waiting_for = p_message where id = p_document;
+    perform tell_due();
+    return v_tries + 1;
+end $$;
+
+-- Commit `process_ocr` of a split document.
+create or replace function join_parts(p_document uuid, p_token bigint) returns void language plpgsql as $$
+declare
+    d documents := hold_lease(p_document, 'process_ocr', p_token);
+begin
+    if d.status <> 'processing_chunks' or not parts_finished(p_document) then
+        raise exception 'page ranges of document % are not finished', p_document using errcode = 'NL001';
+    end if;
+    perform put_together(d);
+end $$;
+
+-- The ranges' texts in order, with a page break (stages/canonical.py) between them, and their pages with offsets into the whole. A
+-- failed range gives empty pages, whose numbers are kept; if all have failed, so has the document. p_torn: pages that were read in
+-- part. For use inside the functions that commit.
+create or replace function put_together(d documents, p_torn integer[] default '{}') returns void language plpgsql as $$
+declare
+    p_document constant uuid := d.id;
+    v_break constant text := E'\n\n';
+    f document_parts;
+begin
+    select * into f from document_parts where document_id = p_document and status = 'failed' order by first_page limit 1;
+    if not exists (select from document_parts where document_id = p_document and status = 'done') then
+        insert into document_processing_history (document_id, step, outcome, worker, token, started_at, error_code, error_message)
+        values (d.id, d.step, 'failed', d.worker, d.token, d.lease_started, f.error_code, f.error_message);
+        perform end_with_error(p_document, f.error_code, format('No page could be read. %s', f.error_message));
+        return;
+    end if;
+    update document_parts set text = repeat(v_break, last_page - first_page), pages = (
+        select jsonb_agg(jsonb_build_object(
+            'number', n, 'start', length(v_break) * (n - first_page), 'end', length(v_break) * (n - first_page), 'source', 'text',
+            'confidence', 0, 'width', 0, 'height', 0, 'words', '[]'::jsonb, 'segments', '[]'::jsonb) order by n)
+        from generate_series(first_page, last_page) n)
+    where document_id = p_document and status = 'failed';
+    delete from pages where document_id = p_document;
+    insert into pages (document_id, number, start_offset, end_offset, source, confidence, width, height, words, segments)
+    select p_document, x.number, p.before + x.start, p.before + x."end", x.source, x.confidence, x.width, x.height, x.words, x.segments
+    from (select pages, sum(length(text) + length(v_break)) over (order by first_page) - length(text) - length(v_break) as before
+          from document_parts where document_id = p_document) p
+    cross join lateral jsonb_to_recordset(p.pages) as x
+        (number integer, start integer, "end" integer, source text, confidence real, width real, height real, words jsonb, segments jsonb);
+    update documents set
+        text = (select string_agg(text, v_break order by first_page) from document_parts where document_id = p_document),
+        failed_pages = array(
+            select n from document_parts p cross join lateral generate_series(p.first_page, p.last_page) n
+            where p.document_id = p_document and p.status = 'failed' union select unnest(p_torn) order by 1),
+        error_code = case when f.number is not null or p_torn <> '{}' then 'pages_failed' end,
+        error_message = nullif(concat_ws(' ', failed_parts(p_document), torn_pages(p_torn)), '')
+    where id = p_document;
+    if f.number is null and p_torn = '{}' then
+        update document_parts set text = '', pages = '[]', fingerprint = '' where document_id = p_document;
+    else
+        -- So that reading it again is not skipped, and what is made of another text is.
+        d.lease_fingerprint := concat_ws('/', d.lease_fingerprint, 'without', (
+            select string_agg(n::text, ',' order by n) from (
+                select first_page from document_parts where document_id = p_document and status = 'failed' union select unnest(p_torn)) t (n)));
+    end if;
+    perform finish_step(d);
+end $$;
+
+create or replace function torn_pages(p_torn integer[]) returns text language sql immutable as $$
+    select format('Pages %s could be read in part only.', array_to_string(p_torn, ', ')) where p_torn <> '{}'
+$$;
+
+-- Which pages could not be read, and why the first of them could not; null if all were.
+create or replace function failed_parts(p_document uuid) returns text language sql stable as $$
+    select format('Pages %s could not be read: %s',
+        string_agg(case when first_page = last_page then first_page::text else first_page || '-' || last_page end, ', ' order by first_page),
+        (array_agg(error_message order by first_page))[1])
+    from document_parts where document_id = p_document and status = 'failed' having count(*) > 0
+$$;
+
+-- Results that come in portions: all but the last are laid down here, the last comes with the commit.
+
+create or replace function stage_rows(p_document uuid, p_token bigint, p_number integer, p_rows jsonb) returns void language plpgsql as $$
+begin
+    perform from documents where id = p_document and token = p_token and lease_until is not null for key share;
+    if not found then
+        raise exception 'the lease on document % was lost', p_document using errcode = 'NL001';
+    end if;
+    insert into staged_rows (document_id, token, number, rows) values (p_document, p_token, p_number, p_rows)
+    on conflict (document_id, token, number) do update set rows = excluded.rows;
+end $$;
+
+-- All portions of a result, in order. For use inside the functions that commit.
+create or replace function portions(p_document uuid, p_token bigint, p_last jsonb) returns setof jsonb language sql stable rows 1 as $$
+    select rows from (
+        select number, rows from staged_rows where document_id = p_document and token = p_token
+        union all select 2147483647, p_last) t order by number
+$$;
+
+-- A text in overlapping windows, number n from character n * 32768 on. To cut a passage out of a long text takes time in proportion
+-- to the whole: out of a window it does not.
+create or replace function windows(p_text text) returns table (n integer, text text) language sql immutable rows 10 as $$
+    select n, substring(p_text from n * 32768 + 1 for 65536) from generate_series(0, length(p_text) / 32768) n
+$$;
+
+-- The passage of a text whose window, the one that it begins in, is given; out of the text itself if the window ends before it.
+create or replace function passage(p_window text, p_text text, p_start integer, p_end integer) returns text language sql immutable as $$
+    select case when p_end - p_start <= 32768 then substring(p_window from p_start % 32768 + 1 for p_end - p_start)
+                else substring(p_text from p_start + 1 for p_end - p_start) end
+$$;
+
+-- What was laid down under older leases goes too.
+create or replace function drop_portions(p_document uuid) returns void language sql as $$
+    delete from staged_rows where document_id = p_document
+$$;
+
+-- What the steps need to know of a document. What may be many rows comes as one value.
+
+-- Seconds until the next document is due that waits for its next try; null: there is none.
+create or replace function next_due() returns double precision language sql stable as $$
+    select extract(epoch from min(greatest(moment, now())) - now())::float from documents d
+    cross join lateral (
+        select d.not_before as moment
+        union all
+        select p.not_before from document_parts p where p.document_id = d.id and d.status = 'processing_chunks') t
+    where d.status in ('queued', 'extracting', 'processing_chunks', 'processing') and d.lease_until is null and moment is not null
+$$;
+
+create or replace function file_of(p_document uuid)
+returns table (storage_key text, file_name text, source_path text, depth integer, project text, split boolean) language sql stable as $$
+    select d.storage_key, d.file_name, d.source_path, d.depth, p.name, d.status = 'processing_chunks'
+    from documents d join projects p on p.id = d.project_id where d.id = p_document
+$$;
+
+create or replace function range_of(p_document uuid, p_number integer) returns table (first_page integer, last_page integer)
+language sql stable as $$
+    select first_page, last_page from document_parts where document_id = p_document and number = p_number
+$$;
+
+-- content: what a job is named after, the same for the same file.
+create or replace function job_of(p_document uuid)
+returns table (job text, attempt integer, waited double precision, content text, pages integer) language sql stable as $$
+    select j.job, j.attempt, coalesce(extract(epoch from now() - j.submitted_at), 0)::float, coalesce(nullif(d.sha256, ''), d.storage_key),
+           j.pages
+    from document_jobs j join documents d on d.id = j.document_id and d.lease_engine = j.engine where d.id = p_document
+$$;
+
+-- pages: [[number, start, end, source, confidence], …]
+create or replace function reading_of(p_document uuid) returns table (text text, media_type text, metadata jsonb, pages jsonb)
+language sql stable as $$
+    select d.text, d.media_type, d.metadata,
+           (select coalesce(jsonb_agg(jsonb_build_array(p.number, p.start_offset, p.end_offset, p.source, p.confidence) order by p.number), '[]')
+            from pages p where p.document_id = d.id)
+    from documents d where d.id = p_document
+$$;
+
+create or replace function node_of(p_document uuid)
+returns table (id uuid, project text, file_name text, source_path text, media_type text, language text, category text, parent text)
+language sql stable as $$
+    select d.id, p.name, d.file_name, d.source_path, d.media_type, d.language, d.category, coalesce(d.parent_id::text, '')
+    from documents d join projects p on p.id = d.project_id where d.id = p_document
+$$;
+
+-- [[start, end, type, confidence, entity], …]
+create or replace function mentions_of(p_document uuid) returns json language sql stable as $$
+    select coalesce(json_agg(json_build_array(start_offset, end_offset, type, confidence, coalesce(entity_id::text, '')) order by number), '[]')
+    from mentions where document_id = p_document
+$$;
+
+-- [[subject, predicate, object, start, end, confidence], …]
+create or replace function relation_mentions_of(p_document uuid) returns json language sql stable as $$
+    select coalesce(json_agg(json_build_array(subject, predicate, object, start_offset, end_offset, confidence) order by number), '[]')
+    from relation_mentions where document_id = p_document
+$$;
+
+create or replace function candidates_of(p_document uuid, p_keys text[], p_blocking_keys text[]) returns jsonb language sql stable as $$
+    select candidate_names(project_id, p_keys, p_blocking_keys) from documents where id = p_document
+$$;
+
+-- The results of each step, committed together with the end of its lease.
+
+-- Files inside a document become documents: [{source_path, file_name, storage_key, size, sha256}]. For use inside other functions.
+create or replace function add_children(d documents, p_children jsonb) returns void language sql as $$
+    insert into documents (id, project_id, parent_id, depth, source_path, file_name, storage_key, size, sha256, priority)
+    select derived_id('document', d.project_id::text, x.source_path), d.project_id, d.id, d.depth + 1, x.source_path, x.file_name,
+           x.storage_key, x.size, x.sha256, d.priority
+    from jsonb_to_recordset(p_children) as x (source_path text, file_name text, storage_key text, size bigint, sha256 text)
+    on conflict do nothing;
+$$;
+
+-- p_pages: [{number, start, end, source, confidence, width, height, words, segments}]; p_children: [{id?, source_path, file_name, storage_key, size, sha256}].
+create or replace function commit_pages(p_document uuid, p_token bigint, p_media_type text, p_metadata jsonb, p_text text, p_pages jsonb, p_children jsonb)
+returns void language plpgsql as $$
+declare
+    d documents := hold_lease(p_document, 'process_ocr', p_token);
+begin
+    delete from pages where document_id = p_document;
+    insert into pages (document_id, number, start_offset, end_offset, source, confidence, width, height, words, segments)
+    select p_document, x.number, x.start, x."end", x.source, x.confidence, x.width, x.height, x.words, x.segments
+    from jsonb_to_recordset(p_pages) as x
+        (number integer, start integer, "end" integer, source text, confidence real, width real, height real, words jsonb, segments jsonb);
+    perform add_children(d, p_children);
+    update documents set text = p_text, media_type = p_media_type, metadata = p_metadata, failed_pages = '{}' where id = p_document;
+    perform finish_step(d);
+end $$;
+
+create or replace function commit_node(p_document uuid, p_token bigint, p_language text, p_category text) returns void language plpgsql as $$
+declare
+    d documents := hold_lease(p_document, 'create_document_node', p_token);
+begin
+    update documents set language = p_language, category = p_category where id = p_document;
+    perform finish_step(d);
+end $$;
+
+-- p_chunks: [{number, start, end, heading, embedding: "[…]"}], the last portion; p_space: whose vectors they are, null: the active ones.
+create or replace function commit_chunks(p_document uuid, p_token bigint, p_chunks jsonb, p_space uuid default null)
+returns void language plpgsql as $$
+declare
+    d documents := hold_lease(p_document, 'process_chunking', p_token);
+    v_text constant text := d.text || '';  -- unpacked once
+begin
+    delete from chunks where document_id = p_document;
+    perform require_embeddings(p_space);
+    insert into chunks (id, document_id, project_id, position, start_offset, end_offset, heading, text, terms, length, embedding)
+    with w as materialized (select * from windows(v_text))
+    select derived_id('chunk', p_document::text, x.number::text), p_document, d.project_id, x.number, x.start, x."end", x.heading,
+           y.text, z.terms, (select coalesce(sum(cardinality(positions)), 0) from unnest(z.terms)), x.embedding::vector
+    from portions(p_document, p_token, p_chunks) p
+    cross join lateral jsonb_to_recordset(p) as x (number integer, start integer, "end" integer, heading text, embedding text)
+    join w on w.n = x.start / 32768
+    cross join lateral (select passage(w.text, v_text, x.start, x."end") as text) y
+    cross join lateral (select to_tsvector('english', concat_ws(' ', x.heading, y.text)) as terms) z;
+    perform finish_step(d);
+end $$;
+
+-- The graph is to be told anew of the entities that these names stand for: a document no longer says of them what it said.
+create or replace function note_changes(p_project uuid, p_names uuid[]) returns void language sql as $$
+    insert into graph_changes (project_id, entity_id)
+    select distinct p_project, entity_id from canonical_entities where name_id = any (p_names) order by entity_id
+    on conflict (project_id, entity_id) do update set number = default
+$$;
+
+-- p_mentions: [{number, start, end, type, confidence}], the last portion; the chunk of a mention is the one that it starts in.
+-- p_relation_mentions: [{subject, predicate, object, start, end, confidence}], subject and object as numbers of mentions.
+create or replace function commit_mentions(p_document uuid, p_token bigint, p_mentions jsonb, p_relation_mentions jsonb, p_notes jsonb)
+returns void language plpgsql as $$
+declare
+    d documents := hold_lease(p_document, 'extract_entities', p_token);
+    v_text constant text := d.text || '';
+    v_before uuid[];
+begin
+    select array_agg(distinct entity_id) into v_before from mentions where document_id = p_document and entity_id is not null;
+    perform note_changes(d.project_id, v_before);
+    delete from relationship_evidence where document_id = p_document;
+    delete from mentions where document_id = p_document;
+    insert into mentions (document_id, number, start_offset, end_offset, type, confidence, name, chunk_id)
+    with w as materialized (select * from windows(v_text))
+    select p_document, x.number, x.start, x."end", x.type, x.confidence,
+           regexp_replace(
+               case when x."end" <= c.end_offset then substring(c.text from x.start - c.start_offset + 1 for x."end" - x.start)
+                    else passage(w.text, v_text, x.start, x."end") end, '\s+', ' ', 'g'),
+           c.id
+    from portions(p_document, p_token, p_mentions) p
+    cross join lateral jsonb_to_recordset(p) as x (number integer, start integer, "end" integer, type entity_type, confidence real)
+    join w on w.n = x.start / 32768
+    left join lateral (
+        select id, start_offset, end_offset, text from chunks where document_id = p_document and start_offset <= x.start
+        order by start_offset desc limit 1) c on true;
+    delete from relation_mentions where document_id = p_document;
+    insert into relation_mentions (document_id, number, subject, predicate, object, start_offset, end_offset, confidence)
+    select p_document, x.number, x.subject, x.predicate, x.object, x.start, x."end", x.confidence
+    from rows from (jsonb_to_recordset(p_relation_mentions) as
+        (subject integer, predicate text, object integer, start integer, "end" integer, confidence real))
+        with ordinality as x (subject, predicate, object, start, "end", confidence, number);
+    perform drop_unused(d.project_id, v_before);
+    perform finish_step(d);
+    update document_steps set notes = p_notes where document_id = p_document and step = 'extract_entities';
+end $$;
+
+-- Known names that share a blocking key with the given ones or are among them, and the arrival up to which they are complete.
+create or replace function candidate_names(p_project uuid, p_keys text[], p_blocking_keys text[]) returns jsonb language sql stable as $$
+    select jsonb_build_object(
+        'arrival', coalesce((select max(arrival) from entities where project_id = p_project), 0),
+        'keys', coalesce((
+            select jsonb_agg(key) from (
+                select e.key from entities e where e.project_id = p_project and e.key = any (p_keys)
+                union
+                select e.key from entity_keys k join entities e on e.id = k.entity_id
+                where k.project_id = p_project and k.blocking_key = any (p_blocking_keys)) found), '[]'))
+$$;
+
+-- p_clusters: [{key, mentions: [number]}]; p_names: the names that were not known: [{key, tokens, blocking_keys}];
+-- p_links: [{left, right, strong, reason, score, by_document}] by key. False, and nothing is written, if a name arrived after p_arrival that
+-- should have been compared; refused by a foreign key if one was dropped since: read the candidates again.
+create or replace function commit_resolution(p_document uuid, p_token bigint, p_arrival bigint, p_clusters jsonb, p_names jsonb, p_links jsonb)
+returns boolean language plpgsql as $$
+declare
+    d documents := hold_lease(p_document, 'resolve_entities', p_token);
+    v_before uuid[];
+    v_parted uuid[];
+    v_linked uuid[];
+begin
+    select array_agg(id) into v_parted from (
+        select left_id as id from entity_links where document_id = p_document
+        union select right_id from entity_links where document_id = p_document) t;
+    if p_names <> '[]' or p_links <> '[]' or v_parted is not null then
+        perform pg_advisory_xact_lock(hashtext('names'), hashtext(d.project_id::text));
+        if exists (
+            select from jsonb_array_elements(p_names) n
+            cross join lateral jsonb_array_elements_text(n -> 'blocking_keys') b
+            join entity_keys k on k.project_id = d.project_id and k.blocking_key = b
+            join entities e on e.id = k.entity_id
+            where e.arrival > p_arrival) then
+            return false;
+        end if;
+        insert into entities (id, project_id, key, tokens, root)
+        select derived_id('entity', d.project_id::text, x.key), d.project_id, x.key, x.tokens, derived_id('entity', d.project_id::text, x.key)
+        from jsonb_to_recordset(p_names) as x (key text, tokens integer)
+        on conflict do nothing;
+        insert into entity_keys (project_id, blocking_key, entity_id)
+        select distinct d.project_id, b, derived_id('entity', d.project_id::text, n ->> 'key')
+        from jsonb_array_elements(p_names) n cross join lateral jsonb_array_elements_text(n -> 'blocking_keys') b
+        on conflict do nothing;
+        delete from entity_links where document_id = p_document;
+        with linked as (
+            insert into entity_links (left_id, right_id, document_id, strong, reason, score)
+            select derived_id('entity', d.project_id::text, x.left), derived_id('entity', d.project_id::text, x.right),
+                   case when x.by_document then p_document end, x.strong, x.reason, x.score
+            from jsonb_to_recordset(p_links) as x
+                ("left" text, "right" text, strong boolean, reason text, score real, by_document boolean)
+            on conflict do nothing returning left_id, right_id)
+        select array_agg(id) into v_linked from (select left_id as id from linked union select right_id from linked) t;
+        perform relink(d.project_id, v_parted || v_linked);
+    end if;
+    select array_agg(distinct entity_id) into v_before from mentions where document_id = p_document and entity_id is not null;
+    perform note_changes(d.project_id, v_before);
+    update mentions m set entity_id = derived_id('entity', d.project_id::text, c.key)
+    from (select x ->> 'key' as key, n::integer as number
+          from jsonb_array_elements(p_clusters) x cross join lateral jsonb_array_elements_text(x -> 'mentions') n) c
+    where m.document_id = p_document and m.number = c.number;
+    perform drop_unused(d.project_id, v_before || v_parted);
+    perform finish_step(d);
+    return true;
+end $$;
+
+-- Names that no mention and no document's own link use any more are removed, and what hung on them is linked anew.
+create or replace function drop_unused(p_project uuid, p_ids uuid[]) returns void language plpgsql as $$
+declare
+    v_unused uuid[];
+    v_around uuid[];
+begin
+    select array_agg(e.id) into v_unused from entities e
+    where e.id = any (p_ids) and not exists (select from mentions m where m.entity_id = e.id)
+      and not exists (select from entity_links l where l.left_id = e.id and l.document_id is not null)
+      and not exists (select from entity_links l where l.right_id = e.id and l.document_id is not null);
+    if v_unused is null then
+        return;
+    end if;
+    perform pg_advisory_xact_lock(hashtext('names'), hashtext(p_project::text));
+    insert into graph_changes (project_id, entity_id) select p_project, id from unnest(v_unused) id order by id
+    on conflict (project_id, entity_id) do update set number = default;
+    select array_agg(id) into v_around from (
+        select right_id as id from entity_links where left_id = any (v_unused)
+        union select left_id from entity_links where right_id = any (v_unused)) t
+    where id <> all (v_unused);
+    delete from entities where id = any (v_unused);
+    perform relink(p_project, v_around);
+end $$;
+
+-- What was read from the document's former content: gone before the new one is read, so that an error never shows the old.
+create or replace function forget_results(p_document uuid) returns void language plpgsql as $$
+declare
+    v_project uuid := (select project_id from documents where id = p_document);
+    v_before uuid[] := (select array_agg(distinct entity_id) from mentions where document_id = p_document and entity_id is not null);
+    v_parted uuid[] := (
+        select array_agg(id) from (
+            select left_id as id from entity_links where document_id = p_document
+            union select right_id from entity_links where document_id = p_document) t);
+begin
+    perform graph_is_outdated(d) from documents d where d.id = p_document;
+    perform pg_advisory_xact_lock(hashtext('names'), hashtext(v_project::text));
+    perform note_changes(v_project, v_before);
+    delete from relationship_evidence where document_id = p_document;
+    delete from relation_mentions where document_id = p_document;
+    delete from mentions where document_id = p_document;
+    delete from entity_links where document_id = p_document;
+    delete from chunks where document_id = p_document;
+    delete from pages where document_id = p_document;
+    delete from document_parts where document_id = p_document;
+    delete from document_jobs where document_id = p_document;
+    delete from document_steps where document_id = p_document;
+    perform forget_answers(p_document);
+    update documents set text = '', media_type = '', language = '', category = '', metadata = '{}',
+        graph_token = -1, page_count = 0, chunk_count = 0, mention_count = 0
+    where id = p_document;
+    perform relink(v_project, v_parted);
+    perform drop_unused(v_project, v_before || v_parted);
+end $$;
+
+-- Compute anew which entity each name stands for, around the given names. The result depends on names and links alone:
+-- strong links make components; from each, the weak links are followed to where none leads further, and if that is one component,
+-- the first belongs to it. ``stages.linking.canonicalize`` says the same in Python, and a test compares the two.
+create or replace function relink(p_project uuid, p_ids uuid[]) returns void language plpgsql as $$
+declare
+    v_affected uuid[];
+begin
+    if p_ids is null then
+        return;
+    end if;
+    with recursive affected (id) as (
+        select unnest(p_ids)
+        union
+        select n.id from affected a cross join lateral (
+            select right_id as id from entity_links where left_id = a.id and strong
+            union all select left_id from entity_links where right_id = a.id) n
+    ) select array_agg(id) into v_affected from affected;
+
+    with recursive reach (id, member) as (
+        select i, i from unnest(v_affected) i
+        union
+        select r.id, n.id from reach r cross join lateral (
+            select right_id as id from entity_links where left_id = r.member and strong
+            union all select left_id from entity_links where right_id = r.member and strong) n
+    ), best as (
+        select distinct on (r.id) r.id, e.id as root
+        from reach r join entities e on e.id = r.member
+        order by r.id, e.tokens desc, length(substring(e.key from position('/' in e.key) + 1)) desc, e.key collate "C"
+    )
+    update entities e set root = best.root from best where e.id = best.id and e.root is distinct from best.root;
+
+    with recursive starts as (
+        select distinct root from entities where id = any (v_affected)
+    ), onward (start, place) as (
+        select root, root from starts
+        union
+        select o.start, t.root
+        from onward o
+        join entities s on s.root = o.place
+        join entity_links l on l.left_id = s.id and not l.strong
+        join entities t on t.id = l.right_id
+        where t.root <> o.place
+    ), ends as (
+        select o.start, o.place from onward o
+        where not exists (
+            select from entities s
+            join entity_links l on l.left_id = s.id and not l.strong
+            join entities t on t.id = l.right_id
+            where s.root = o.place and t.root <> o.place)
+    ), homes as (
+        select start, min(place::text)::uuid as home from ends group by start having count(*) = 1
+    ), outcome as (
+        select e.id, nullif(coalesce(h.home, e.root), e.id) as merged_into, why.reason, why.score
+        from entities e
+        left join homes h on h.start = e.root
+        left join lateral (
+            select l.reason, l.score from entity_links l
+            where l.left_id = e.id or (l.right_id = e.id and l.strong)
+            order by l.strong desc, l.score desc, l.reason limit 1) why on true
+        where e.id = any (v_affected)
+    ), changed as (
+        update entities e set
+            merged_into = o.merged_into,
+            merge_reason = case when o.merged_into is not null then o.reason end,
+            merge_score = case when o.merged_into is not null then o.score end
+        from outcome o, entities before
+        where e.id = o.id and before.id = o.id and e.merged_into is distinct from o.merged_into
+        returning e.id, e.merged_into, before.merged_into as merged_before
+    )
+    insert into graph_changes (project_id, entity_id)
+    select distinct p_project, x from changed, unnest(array[changed.id, changed.merged_into, changed.merged_before]) x
+    where x is not null order by x
+    on conflict (project_id, entity_id) do update set number = default;
+end $$;
+
+-- p_relations: [{subject, predicate, object, start, end, confidence}], the last portion, ends by entity id. Replaces the
+-- document's evidence.
+create or replace function save_relationships(p_document uuid, p_token bigint, p_relations jsonb) returns void language plpgsql as $$
+declare
+    d documents := hold_lease(p_document, 'build_relationships', p_token);
+begin
+    perform note_changes(d.project_id, array_agg(n)) from relationship_evidence v
+    join relationships r on r.id = v.relationship_id cross join unnest(array[r.subject_id, r.object_id]) n
+    where v.document_id = p_document;
+    delete from relationship_evidence where document_id = p_document;
+    insert into relationships (id, project_id, subject_id, predicate, object_id)
+    select distinct derived_id('relationship', x.subject::text, x.predicate, x.object::text), d.project_id, x.subject, x.predicate, x.object
+    from portions(p_document, p_token, p_relations) p cross join lateral jsonb_to_recordset(p) as x
+        (subject uuid, predicate text, object uuid)
+    on conflict do nothing;
+    insert into relationship_evidence (relationship_id, document_id, start_offset, end_offset, confidence)
+    select derived_id('relationship', x.subject::text, x.predicate, x.object::text), p_document, x.start, x."end", max(x.confidence)
+    from portions(p_document, p_token, p_relations) p cross join lateral jsonb_to_recordset(p) as x
+        (subject uuid, predicate text, object uuid, start integer, "end" integer, confidence real)
+    group by 1, 2, 3, 4;
+    perform hold_on(p_document, p_token);
+end $$;
+
+create or replace function commit_graph(p_document uuid, p_token bigint) returns void language plpgsql as $$
+declare
+    d documents := hold_lease(p_document, 'build_relationships', p_token);
+begin
+    perform finish_step(d);
+end $$;
+
+-- Hybrid search: BM25 over stemmed terms and cosine distance of embeddings, fused by reciprocal rank
+-- (Robertson & Zaragoza 2009; Cormack, Clarke & Büttcher 2009).
+
+create or replace function search_chunks(p_project uuid, p_question text, p_embedding text, p_limit integer, p_space uuid default null)
+returns table (chunk_id uuid, score double precision) language plpgsql stable
+set hnsw.iterative_scan = 'relaxed_order' as $$
+#variable_conflict use_column
+declare
+    k1 constant double precision := 1.2;
+    b constant double precision := 0.75;
+    depth constant integer := 50;
+    -- Measured on open sets of questions: words count twice, and the first places much.
+    k constant double precision := 10;
+    words constant double precision := 2;
+    v_lexemes text[] := tsvector_to_array(to_tsvector('english', p_question));
+    v_chunks double precision;
+    v_length double precision;
+begin
+    perform require_embeddings(p_space);
+    select greatest(count(*), 1), greatest(avg(c.length), 1) into v_chunks, v_length
+    from chunks c where c.project_id = p_project;
+    return query
+    with terms as (
+        select l.lexeme, plainto_tsquery('simple', quote_literal(l.lexeme)) as query from unnest(v_lexemes) l (lexeme)
+    ), weights as (
+        select t.lexeme, t.query, ln(1 + (v_chunks - n.documents + 0.5) / (n.documents + 0.5)) as idf
+        from terms t
+        cross join lateral (
+            select count(*) as documents from chunks c where c.project_id = p_project and c.terms @@ t.query) n
+        where n.documents > 0
+    ), hits as (
+        select c.id, w.idf * f.times * (k1 + 1) / (f.times + k1 * (1 - b + b * c.length / v_length)) as part
+        from weights w
+        join chunks c on c.project_id = p_project and c.terms @@ w.query
+        cross join lateral (
+            select coalesce(cardinality(u.positions), 1)::double precision as times
+            from unnest(c.terms) u where u.lexeme = w.lexeme) f
+    ), lexical as (
+        select id, row_number() over (order by sum(part) desc, id) as place from hits group by id
+        order by place limit depth
+    ), near as (
+        select c.id, c.embedding <=> p_embedding::vector as distance from chunks c
+        where p_embedding is not null and c.project_id = p_project
+        order by c.embedding <=> p_embedding::vector limit depth
+    ), semantic as (
+        select id, row_number() over (order by distance, id) as place from near
+    )
+    select coalesce(l.id, s.id), coalesce(words / (k + l.place), 0) + coalesce(1 / (k + s.place), 0) as fused
+    from lexical l full join semantic s on s.id = l.id
+    order by fused desc, 1 limit p_limit;
+end $$;
+
+-- What is computed of an entity and of a pair: never stored, so never wrong.
+
+-- All names that stand for a canonical entity.
+create or replace function names_of(p_entity uuid) returns setof uuid language sql stable rows 3 as $$
+    select p_entity union all select id from entities where merged_into = p_entity
+$$;
+
+-- Of each entity: the most frequent type; of the spellings of its canonical name that are about as long as its key, the most
+-- frequent. Entities without mentions are left out. p_told: by documents that the graph was told of alone.
+create or replace function entity_summaries(p_entities uuid[], p_told boolean default false)
+returns table (entity_id uuid, name text, type entity_type, mentions bigint, documents bigint) language sql stable as $$
+    with names as (
+        select i as entity_id, i as name_id from unnest(p_entities) i
+        union all
+        select e.merged_into, e.id from entities e where e.merged_into = any (p_entities)
+    ), forms as (
+        select n.entity_id, n.name_id = n.entity_id as own, m.name, m.type, m.document_id, count(*) as times
+        from names n join mentions m on m.entity_id = n.name_id
+        where not p_told or exists (select from documents d where d.id = m.document_id and was_told(d))
+        group by 1, 2, 3, 4, 5
+    ), totals as (
+        select entity_id, sum(times)::bigint as mentions, count(distinct document_id) as documents from forms group by 1
+    ), types as (
+        select distinct on (entity_id) entity_id, type from forms group by 1, 2 order by 1, sum(times) desc, 2
+    ), spellings as (
+        select distinct on (f.entity_id) f.entity_id, f.name
+        from forms f join entities e on e.id = f.entity_id
+        group by f.entity_id, f.own, f.name, e.tokens
+        order by f.entity_id, f.own desc, abs(cardinality(string_to_array(f.name, ' ')) - e.tokens), sum(f.times) desc,
+                 f.name collate "C"
+    )
+    select entity_id, s.name, y.type, t.mentions, t.documents
+    from totals t join types y using (entity_id) join spellings s using (entity_id)
+$$;
+
+create or replace function entity_summary(p_entity uuid)
+returns table (name text, type entity_type, mentions bigint, documents bigint) language sql stable rows 1 as $$
+    select name, type, mentions, documents from entity_summaries(array[p_entity])
+$$;
+
+-- Of each pair of entities that these documents show together: passages and documents over the whole project; p_told: of those
+-- that the graph was told of.
+create or replace function pair_weights(p_documents uuid[], p_told boolean default false)
+returns table (subject_id uuid, object_id uuid, weight bigint, documents bigint) language sql stable as $$
+    with pairs as (
+        select distinct least(s.entity_id, o.entity_id) as a, greatest(s.entity_id, o.entity_id) as b
+        from relationship_evidence v
+        join relationships r on r.id = v.relationship_id and r.predicate = 'CO_OCCURS_WITH'
+        join canonical_entities s on s.name_id = r.subject_id
+        join canonical_entities o on o.name_id = r.object_id
+        where v.document_id = any (p_documents) and s.entity_id <> o.entity_id
+    )
+    -- Relations are asked for one by one, by their ids: no plan that rests on what was counted of the tables can go wrong.
+    select p.a, p.b, w.weight, w.documents
+    from pairs p cross join lateral (
+        select count(distinct (v.document_id, v.start_offset, v.end_offset)) as weight, count(distinct v.document_id) as documents
+        from names_of(p.a) a (id) cross join names_of(p.b) b (id)
+        cross join unnest(array[derived_id('relationship', a.id::text, 'CO_OCCURS_WITH', b.id::text),
+                                derived_id('relationship', b.id::text, 'CO_OCCURS_WITH', a.id::text)]) r (id)
+        join relationship_evidence v on v.relationship_id = r.id
+        where not p_told or exists (select from documents d where d.id = v.document_id and was_told(d))) w
+    where w.weight > 0
+$$;
+
+-- Turns at writing a project's part of the graph. A turn is a lease: only its token prolongs or ends it, and who dies with it is waited
+-- for no longer than it lasts. While one has it, everything that it reads here is of one moment, and nobody else writes.
+--
+-- Who was silent for longer than its turn (stopped, cut off) may still write to the graph what it read before another's turn. It learns
+-- of that when it ends the turn; whatever it was given is then noted again, as if it had just changed, and the next turn writes what is
+-- true by then. Until that, and if it is killed between its late write and that call, the graph may show older figures of those entities
+-- than the database: the next document that names them puts them right, and so does `graph rebuild`. The document that it wrote itself is
+-- worked on again in any case, because its lease ran out too.
+
+-- Ask for the turn; its token, or null: another has it. p_claim: names this wish for it, of which an answer may have been lost.
+create or replace function take_turn(p_project uuid, p_holder text, p_claim text, p_lease interval) returns bigint language plpgsql as $$
+declare
+    v_token bigint;
+begin
+    -- Nobody waits for a row that another is just taking.
+    if exists (select from graph_turns where project_id = p_project and until >= clock_timestamp() and claim <> p_claim) then
+        return null;
+    end if;
+    insert into graph_turns as t (project_id, token, holder, claim, until)
+    select id, new_token(0), p_holder, p_claim, clock_timestamp() + p_lease from projects where id = p_project
+    on conflict (project_id) do update set
+        token = new_token(t.token), holder = excluded.holder, claim = excluded.claim, until = excluded.until
+    where t.until is null or t.until < clock_timestamp() or t.claim = p_claim
+    returning token into v_token;
+    if v_token is null and not exists (select from projects where id = p_project) then
+        raise exception 'project % is gone', p_project using errcode = 'NL001';
+    end if;
+    return v_token;
+end $$;
+
+-- Prolong the turn, even one that ran out while nobody else asked for it; false if it is no longer ours.
+create or replace function renew_turn(p_project uuid, p_turn bigint, p_lease interval) returns boolean language plpgsql as $$
+begin
+    perform set_config('synchronous_commit', 'off', true);
+    update graph_turns set until = clock_timestamp() + p_lease where project_id = p_project and token = p_turn and until is not null;
+    return found;
+end $$;
+
+-- The processes of these names have ended: nobody waits for their turns. For use inside other functions.
+create or replace function end_turns_of(p_holder text) returns void language sql as $$
+    update graph_turns set until = null where (holder = p_holder or starts_with(holder, p_holder || '/')) and until is not null
+$$;
+
+-- Take the turn for a document, whose part is to be written; what is to be written, or null: another has the turn.
+create or replace function take_graph_turn(p_document uuid, p_token bigint, p_lease interval, p_most integer) returns json
+language plpgsql as $$
+declare
+    d documents;
+    v_turn bigint;
+    v_touched uuid[];
+    v_work json;
+begin
+    select * into d from documents where id = p_document;
+    if found then
+        v_turn := take_turn(d.project_id, coalesce(d.worker, ''), concat_ws('/', p_document, p_token), p_lease);
+        if v_turn is null then
+            return null;
+        end if;
+    end if;
+    v_touched := array(select tell_of_document(p_document, p_token, p_most));
+    v_work := graph_work(d.project_id, v_turn, array[p_document], null, v_touched);
+    -- Reading all that may take longer than a lease.
+    perform renew_turn(d.project_id, v_turn, p_lease);
+    perform hold_on(p_document, p_token, p_lease);
+    return v_work;
+end $$;
+
+-- The same without a document: for what was removed, and for figures that nobody wrote.
+create or replace function take_refresh_turn(p_project uuid, p_holder text, p_claim text, p_lease interval, p_most integer) returns json
+language plpgsql as $$
+declare
+    v_turn bigint := take_turn(p_project, p_holder, p_claim, p_lease);
+    v_documents uuid[];
+    v_numbers bigint[];
+    v_work json;
+begin
+    if v_turn is null then
+        return null;
+    end if;
+    select array_agg(document_id), array_agg(number) into v_documents, v_numbers from outdated_documents(p_project, p_most);
+    v_work := graph_work(p_project, v_turn, coalesce(v_documents, '{}'), coalesce(v_numbers, '{}'),
+                         array(select document_id from graph_touched where project_id = p_project));
+    perform renew_turn(p_project, v_turn, p_lease);
+    return v_work;
+end $$;
+
+-- End the turn; false if it is no longer ours. p_done: what was given with it was written, and need not be told again; what was
+-- noted meanwhile has another number. p_document_numbers: null for a document's own turn. Whoever wrote without having the turn may have written over what was newer: it is noted again.
+create or replace function end_turn(p_project uuid, p_turn bigint, p_done boolean, p_changed uuid[], p_numbers bigint[], p_touched uuid[],
+                                    p_documents uuid[], p_document_numbers bigint[]) returns boolean language plpgsql as $$
+begin
+    perform set_config('synchronous_commit', 'off', true);  -- what is told twice does no harm
+    update graph_turns set until = null where project_id = p_project and token = p_turn;
+    if not found then
+        insert into graph_changes (project_id, entity_id)
+        select p.id, i from projects p cross join unnest(p_changed) i where p.id = p_project order by i
+        on conflict (project_id, entity_id) do update set number = default;
+        insert into graph_touched (document_id, project_id)
+        select id, project_id from documents where id = any (p_touched) order by id on conflict do nothing;
+        insert into graph_outdated (document_id, project_id)
+        select i, p.id from projects p cross join unnest(p_documents) i where p.id = p_project order by i
+        on conflict (document_id) do update set number = default, not_before = now();
+        return false;
+    end if;
+    if p_done then
+        delete from graph_changes c using unnest(p_changed, p_numbers) as done (id, number)
+        where c.project_id = p_project and c.entity_id = done.id and c.number = done.number;
+        delete from graph_touched where document_id = any (p_touched);
+        if p_document_numbers is not null then
+            perform outdated_done(p_project, p_documents, p_document_numbers);
+        end if;
+    end if;
+    return true;
+end $$;
+
+-- Everything that is to be written in a turn, as of one moment: `stable` makes all of it read the same snapshot.
+create or replace function graph_work(p_project uuid, p_turn bigint, p_documents uuid[], p_numbers bigint[], p_touched uuid[])
+returns json language plpgsql stable as $$
+declare
+    v_stand uuid[] := array(
+        select e.id from graph_changes c join entities e on e.id = c.entity_id
+        where c.project_id = p_project and e.merged_into is null);
+begin
+    return json_build_object(
+        'project', p_project, 'turn', p_turn, 'touched', p_touched, 'numbers', p_numbers,
+        'documents', (
+            select json_agg(json_build_array(i, graph_part(i)) order by n) from unnest(p_documents) with ordinality u (i, n)),
+        'changed', (
+            select json_agg(json_build_array(entity_id, number) order by entity_id) from graph_changes where project_id = p_project),
+        'entities', (
+            select json_agg(json_build_array(entity_id, name, type, mentions, documents) order by entity_id)
+            from entity_summaries(v_stand, true)),
+        'mentions', (
+            select json_agg(json_build_array(chunk_id, entity_id, mentions, confidence) order by chunk_id, entity_id) from (
+                select m.chunk_id, e.entity_id, count(*) as mentions, max(m.confidence) as confidence
+                from canonical_entities e join mentions m on m.entity_id = e.name_id
+                where e.entity_id = any (v_stand) and m.chunk_id is not null group by 1, 2) t),
+        'relations', (
+            select json_agg(json_build_array(subject_id, object_id, weight, documents) order by subject_id, object_id)
+            from graph_pairs(v_stand)),
+        'related', (
+            select json_agg(json_build_array(subject_id, predicate, object_id, evidence, documents, confidence)
+                            order by subject_id, predicate, object_id) from graph_related(v_stand)),
+        'touched_entities', (
+            select json_agg(json_build_array(entity_id, name, type, mentions, documents) order by entity_id)
+            from entity_summaries(array(
+                select distinct e.entity_id from mentions m join canonical_entities e on e.name_id = m.entity_id
+                where m.document_id = any (p_touched)), true)),
+        'touched_relations', (
+            select json_agg(json_build_array(subject_id, object_id, weight, documents) order by subject_id, object_id)
+            from pair_weights(p_touched, true)),
+        'touched_related', (
+            select json_agg(json_build_array(subject_id, predicate, object_id, evidence, documents, confidence)
+                            order by subject_id, predicate, object_id) from related_of(p_touched)));
+end $$;
+
+-- What the graph holds of a document: nothing before its node was made, its chunks once it was told of them.
+create or replace function graph_part(p_document uuid) returns json language plpgsql stable as $$
+declare
+    d documents;
+begin
+    select * into d from documents where id = p_document;
+    if not found or not has_node(d) then
+        return null;
+    end if;
+    return json_build_object(
+        'node', json_build_array(d.id, (select name from projects where id = d.project_id), d.file_name, d.source_path, d.media_type,
+                                 d.language, d.category, coalesce(d.parent_id::text, '')),
+        'chunks', (
+            select json_agg(json_build_array(id, position, start_offset, end_offset, heading) order by position)
+            from chunks where document_id = p_document and was_told(d)),
+        'entities', (
+            select json_agg(json_build_array(entity_id, name, type, mentions, 1) order by entity_id) from (
+                select e.entity_id, min(m.name) as name, min(m.type) as type, count(*) as mentions
+                from mentions m join canonical_entities e on e.name_id = m.entity_id
+                where m.document_id = p_document and was_told(d) group by 1) t),
+        'mentions', (
+            select json_agg(json_build_array(chunk_id, entity_id, mentions, confidence) order by chunk_id, entity_id) from (
+                select m.chunk_id, e.entity_id, count(*) as mentions, max(m.confidence) as confidence
+                from mentions m join canonical_entities e on e.name_id = m.entity_id
+                where m.document_id = p_document and m.chunk_id is not null and was_told(d) group by 1, 2) t));
+end $$;
+
+-- On Supabase whatever is made in `public` is open to everybody who has the project's public key. Of what is ours, only the service role
+-- may do anything. Runs after every migration, and does nothing where these roles do not exist.
+do $access$
+declare
+    v_tables constant text[] := '{answer_uses,budgets,canonical_entities,canonical_evidence,chunks,document_counts,document_jobs,document_parts,document_processing_history,document_steps,documents,embedding_portions,embedding_spaces,entities,entity_keys,entity_links,files_unused,graph_changes,graph_outdated,graph_touched,graph_turns,mentions,pages,paid_answers,paid_calls,paid_usage,permitted_moves,project_usage,projects,relation_mentions,relationship_evidence,relationships,schema_migrations,staged_rows}';
+    v_functions constant text[] := '{add_children,advance,amount_text,ask_for_graphs,begin_call,begin_part,begin_step,budget_refusal,budget_state,cancel_documents,cancel_embeddings,candidate_names,candidates_of,change_embeddings,check_move,chunk_digest,chunk_dimension,claim_documents,comes_again,commit_chunks,commit_graph,commit_job,commit_mentions,commit_node,commit_pages,commit_part,commit_resolution,count_added,count_changed,count_removed,count_usage,delete_document,derived_id,drop_call,drop_job,drop_old_answers,drop_portions,drop_relations,drop_unused,embedding_progress,end_call,end_lost_calls,end_part,end_turn,end_turns_of,end_with_error,ensure_project,entity_summaries,entity_summary,fail_part,fail_step,failed_parts,file_of,files_removed,finish_embeddings,finish_step,fold_counts,forget_answers,forget_results,given_up,graph_busy,graph_is_outdated,graph_pairs,graph_part,graph_related,graph_work,hand_over,has_node,hold_lease,hold_on,hold_part,job_of,join_parts,keep_answers,keep_file,list_embeddings,mark_unused_files,mentions_of,missing_parts,names_of,new_token,next_due,next_step,next_wait,node_of,note_changes,note_embedding_fault,note_part,note_unused_files,on_its_way,open_embeddings,outdated_documents,outdated_done,pair_weights,parts_finished,parts_lost,pass_on,passage,portions,project_costs,project_counts,put_together,range_of,reading_of,related_of,relation_mentions_of,release_lease,release_leases,release_part,relink,renew_lease,renew_part,renew_turn,repair_documents,report_crash,report_part_crash,reprocess_documents,require_embeddings,restart_document,retry_documents,running_status,save_job,save_job_part,save_relationships,save_vectors,search_chunks,select_documents,set_aside,set_budget,split_document,stage_rows,submit_documents,take_answers,take_graph_turn,take_refresh_turn,take_turn,take_unfilled,take_unused_files,tell_due,tell_finished,tell_of_document,tell_waiting,torn_pages,usage_cost,waits_for_budget,wake_jobs,was_told,windows}';
+    o record;
+begin
+    if (select count(*) from pg_roles where rolname in ('anon', 'authenticated', 'service_role')) < 3 then
+        return;
+    end if;
+    for o in select format('table %s', c.oid::regclass) as thing, c.relkind from pg_class c
+             where c.relnamespace = current_schema()::regnamespace and c.relname = any (v_tables)
+             union all
+             select format('function %s', p.oid::regprocedure), 'f' from pg_proc p
+             where p.pronamespace = current_schema()::regnamespace and p.proname = any (v_functions) loop
+        execute format('revoke all on %s from public, anon, authenticated', o.thing);
+        execute format('grant all on %s to service_role', o.thing);
+        if o.relkind = 'r' then
+            execute format('alter %s enable row level security', o.thing);
+        end if;
+    end loop;
+    -- A large document's results take longer than the 8 seconds that Supabase allows.
+    begin
+        alter role service_role set statement_timeout = '5min';
+        notify pgrst, 'reload config';
+    exception when insufficient_privilege then
+        raise notice 'set statement_timeout of service_role by hand';
+    end;
+    notify pgrst, 'reload schema';
+end $access$;
