@@ -112,10 +112,11 @@ class GraphWork(NamedTuple):
 
     ``parts``: of the document that asks; ``change``: entities whose names were linked or parted; ``figures``: for all
     documents written since they were last brought up to date, and empty as long as more documents are on their way;
-    ``gone``: documents that are to be removed.
+    ``gone``: documents that are to be removed; ``more``: more entities changed than are in ``change``.
     """
 
     parts: tuple[DocumentGraph, ...]
     change: EntityGraph
     figures: GraphFigures
     gone: tuple[str, ...] = ()
+    more: bool = False

@@ -154,6 +154,7 @@ def _work(given: Given) -> GraphWork:
             _entities(given["touched_entities"]), _relations(given["touched_relations"]), _related(given["touched_related"])
         ),
         tuple(document for document, part in parts.items() if not part),
+        given["more"],
     )
 
 

@@ -31,9 +31,11 @@ def build_relationships(lease: Lease) -> None:
 
 def _refresh(project_id: str) -> None:
     """Take out of the graph what was removed, and bring its figures up to date where the last document could not."""
-    use = services()
-    with use.documents.graph_refreshing(project_id) as work:
-        _write(use.graph, work)
+    use, more = services(), True
+    while more:
+        with use.documents.graph_refreshing(project_id) as work:
+            _write(use.graph, work)
+        more = work.more
 
 
 def _write(graph: GraphStore, work: GraphWork) -> None:

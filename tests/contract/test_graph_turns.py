@@ -169,3 +169,20 @@ def test_what_was_not_written_is_told_to_the_next(db: Db, store: PostgresStore, 
         assert [entity.id for entity in work.change.entities] == [entity.id for entity in first.change.entities]
     ((changes, _, outdated),) = notes(db)
     assert (changes, outdated) == (0, 0)
+
+
+def test_many_changes_are_told_in_several_turns(db: Db, store: PostgresStore, matter: Matter) -> None:
+    project = project_of(db)
+    db.execute("delete from graph_touched")
+    db.execute(
+        "insert into graph_changes (project_id, entity_id) select %s, gen_random_uuid() from generate_series(1, 1500)",
+        (project,),
+    )
+    store.cancel([matter.letter, matter.mail])
+    with store.graph_refreshing(project) as work:
+        assert (len(work.change.gone), work.more) == (1000, True)
+    db.execute("delete from graph_outdated; update projects set graph_asked_at = null")
+    assert store.stale_graphs() == [project], "what is left is asked for"
+    with store.graph_refreshing(project) as work:
+        assert (len(work.change.gone), work.more) == (500, False)
+    assert db.execute("select count(*) from graph_changes").fetchall() == [(0,)]

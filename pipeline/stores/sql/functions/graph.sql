@@ -56,12 +56,13 @@ create or replace function outdated_done(p_project uuid, p_ids uuid[], p_numbers
     update projects set graph_asked_at = null where id = p_project;
 $$;
 
--- Projects whose graph waits to be brought up to date: because of what was removed, or of figures although no document is on its
--- way. Each is told of once in 10 seconds until it is done.
+-- Projects whose graph waits to be brought up to date: because of what was removed, or of figures or changes although no document is
+-- on its way. Each is told of once in 10 seconds until it is done.
 create or replace function ask_for_graphs() returns setof uuid language sql as $$
     update projects p set graph_asked_at = now()
     where (p.graph_asked_at is null or p.graph_asked_at < now() - interval '10 s')
       and (exists (select from graph_outdated o where o.project_id = p.id and o.not_before <= now())
+           or (exists (select from graph_changes c where c.project_id = p.id) and not graph_busy(p.id))
            or (exists (select from graph_touched t where t.project_id = p.id and t.touched_at < now() - interval '2 s')
                and not graph_busy(p.id)))
     returning p.id

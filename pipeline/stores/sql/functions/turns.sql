@@ -117,16 +117,19 @@ end $$;
 create or replace function graph_work(p_project uuid, p_turn bigint, p_documents uuid[], p_numbers bigint[], p_touched uuid[])
 returns json language plpgsql stable as $$
 declare
-    v_stand uuid[] := array(
-        select e.id from graph_changes c join entities e on e.id = c.entity_id
-        where c.project_id = p_project and e.merged_into is null);
+    v_most constant integer := 1000;  -- entities of one turn; what else changed has the next one
+    v_changed uuid[] := array(
+        select entity_id from graph_changes where project_id = p_project order by number limit v_most);
+    v_stand uuid[] := array(select id from entities where id = any (v_changed) and merged_into is null);
 begin
     return json_build_object(
         'project', p_project, 'turn', p_turn, 'touched', p_touched, 'numbers', p_numbers,
         'documents', (
             select json_agg(json_build_array(i, graph_part(i)) order by n) from unnest(p_documents) with ordinality u (i, n)),
         'changed', (
-            select json_agg(json_build_array(entity_id, number) order by entity_id) from graph_changes where project_id = p_project),
+            select json_agg(json_build_array(entity_id, number) order by entity_id) from graph_changes
+            where project_id = p_project and entity_id = any (v_changed)),
+        'more', cardinality(v_changed) = v_most,
         'entities', (
             select json_agg(json_build_array(entity_id, name, type, mentions, documents) order by entity_id)
             from entity_summaries(v_stand, true)),
