@@ -59,8 +59,8 @@ begin
     end if;
     v_touched := array(select tell_of_document(p_document, p_token, p_most));
     v_work := graph_work(d.project_id, v_turn, array[p_document], null, v_touched);
-    -- Reading all that may take longer than a lease.
-    perform renew_turn(d.project_id, v_turn, p_lease);
+    -- Reading all that may take longer than a lease. (Not renew_turn: that the graph is being told must outlive a crash.)
+    update graph_turns set until = clock_timestamp() + p_lease where project_id = d.project_id and token = v_turn;
     perform hold_on(p_document, p_token, p_lease);
     return v_work;
 end $$;
