@@ -1228,7 +1228,9 @@ create or replace function renew_lease(p_document uuid, p_token bigint, p_lease 
 declare
     v_step pipeline_step;
 begin
-    update documents set lease_until = now() + p_lease, updated_at = now()
+    -- A commit of a large document may hold the row for longer than the lease lasts: it counts from when we come through.
+    perform from documents where id = p_document for update;
+    update documents set lease_until = clock_timestamp() + p_lease, updated_at = clock_timestamp()
     where id = p_document and token = p_token and lease_until is not null
       and status in ('extracting', 'processing_chunks', 'processing');
     if found then
@@ -1241,6 +1243,13 @@ begin
     update documents set vanished = vanished - 1 where id = p_document and step = v_step and vanished > 0;
     return false;
 end $$;
+
+-- The lease, of which nothing could be said while the document's row was held by this transaction, is as good as new. For use
+-- at the end of functions that keep it.
+create or replace function hold_on(p_document uuid, p_token bigint, p_lease interval default '20 s') returns void language sql as $$
+    update documents set lease_until = greatest(lease_until, clock_timestamp() + p_lease)
+    where id = p_document and token = p_token and lease_until is not null
+$$;
 
 -- Lock the document and make sure that the token is the newest. For use inside the functions that commit.
 create or replace function hold_lease(p_document uuid, p_step pipeline_step, p_token bigint) returns documents language plpgsql as $$
@@ -1437,8 +1446,9 @@ $$;
 
 -- Prolong the lease; false if it is no longer ours, or the document has been cancelled.
 create or replace function renew_part(p_document uuid, p_number integer, p_token bigint, p_lease interval) returns boolean language sql as $$
+    select from document_parts where document_id = p_document and number = p_number for update;
     with renewed as (
-        update document_parts x set lease_until = now() + p_lease, updated_at = now() from documents d
+        update document_parts x set lease_until = clock_timestamp() + p_lease, updated_at = clock_timestamp() from documents d
         where x.document_id = p_document and x.number = p_number and x.token = p_token and x.status = 'running'
           and d.id = p_document and d.status = 'processing_chunks'
         returning 1)
@@ -1996,6 +2006,7 @@ begin
     from portions(p_document, p_token, p_relations) p cross join lateral jsonb_to_recordset(p) as x
         (subject uuid, predicate text, object uuid, start integer, "end" integer, confidence real)
     group by 1, 2, 3, 4;
+    perform hold_on(p_document, p_token);
 end $$;
 
 create or replace function commit_graph(p_document uuid, p_token bigint) returns void language plpgsql as $$
@@ -2136,14 +2147,14 @@ declare
     v_token bigint;
 begin
     -- Nobody waits for a row that another is just taking.
-    if exists (select from graph_turns where project_id = p_project and until >= now() and claim <> p_claim) then
+    if exists (select from graph_turns where project_id = p_project and until >= clock_timestamp() and claim <> p_claim) then
         return null;
     end if;
     insert into graph_turns as t (project_id, token, holder, claim, until)
-    select id, new_token(0), p_holder, p_claim, now() + p_lease from projects where id = p_project
+    select id, new_token(0), p_holder, p_claim, clock_timestamp() + p_lease from projects where id = p_project
     on conflict (project_id) do update set
         token = new_token(t.token), holder = excluded.holder, claim = excluded.claim, until = excluded.until
-    where t.until is null or t.until < now() or t.claim = p_claim
+    where t.until is null or t.until < clock_timestamp() or t.claim = p_claim
     returning token into v_token;
     if v_token is null and not exists (select from projects where id = p_project) then
         raise exception 'project % is gone', p_project using errcode = 'NL001';
@@ -2155,7 +2166,7 @@ end $$;
 create or replace function renew_turn(p_project uuid, p_turn bigint, p_lease interval) returns boolean language plpgsql as $$
 begin
     perform set_config('synchronous_commit', 'off', true);
-    update graph_turns set until = now() + p_lease where project_id = p_project and token = p_turn and until is not null;
+    update graph_turns set until = clock_timestamp() + p_lease where project_id = p_project and token = p_turn and until is not null;
     return found;
 end $$;
 
@@ -2171,6 +2182,7 @@ declare
     d documents;
     v_turn bigint;
     v_touched uuid[];
+    v_work json;
 begin
     select * into d from documents where id = p_document;
     if found then
@@ -2180,7 +2192,11 @@ begin
         end if;
     end if;
     v_touched := array(select tell_of_document(p_document, p_token, p_most));
-    return graph_work(d.project_id, v_turn, array[p_document], null, v_touched);
+    v_work := graph_work(d.project_id, v_turn, array[p_document], null, v_touched);
+    -- Reading all that may take longer than a lease. (Not renew_turn: that the graph is being told must outlive a crash.)
+    update graph_turns set until = clock_timestamp() + p_lease where project_id = d.project_id and token = v_turn;
+    perform hold_on(p_document, p_token, p_lease);
+    return v_work;
 end $$;
 
 -- The same without a document: for what was removed, and for figures that nobody wrote.
@@ -2190,13 +2206,16 @@ declare
     v_turn bigint := take_turn(p_project, p_holder, p_claim, p_lease);
     v_documents uuid[];
     v_numbers bigint[];
+    v_work json;
 begin
     if v_turn is null then
         return null;
     end if;
     select array_agg(document_id), array_agg(number) into v_documents, v_numbers from outdated_documents(p_project, p_most);
-    return graph_work(p_project, v_turn, coalesce(v_documents, '{}'), coalesce(v_numbers, '{}'),
-                      array(select document_id from graph_touched where project_id = p_project));
+    v_work := graph_work(p_project, v_turn, coalesce(v_documents, '{}'), coalesce(v_numbers, '{}'),
+                         array(select document_id from graph_touched where project_id = p_project));
+    perform renew_turn(p_project, v_turn, p_lease);
+    return v_work;
 end $$;
 
 -- End the turn; false if it is no longer ours. p_done: what was given with it was written, and need not be told again; what was
@@ -2301,7 +2320,7 @@ end $$;
 do $access$
 declare
     v_tables constant text[] := '{answer_uses,budgets,canonical_entities,canonical_evidence,chunks,document_counts,document_jobs,document_parts,document_processing_history,document_steps,documents,embedding_portions,embedding_spaces,entities,entity_keys,entity_links,files_unused,graph_changes,graph_outdated,graph_touched,graph_turns,mentions,pages,paid_answers,paid_calls,paid_usage,permitted_moves,project_usage,projects,relation_mentions,relationship_evidence,relationships,schema_migrations,staged_rows}';
-    v_functions constant text[] := '{add_children,advance,amount_text,ask_for_graphs,begin_call,begin_part,begin_step,budget_refusal,budget_state,cancel_documents,cancel_embeddings,candidate_names,candidates_of,change_embeddings,check_move,chunk_digest,chunk_dimension,claim_documents,comes_again,commit_chunks,commit_graph,commit_job,commit_mentions,commit_node,commit_pages,commit_part,commit_resolution,count_added,count_changed,count_removed,count_usage,delete_document,derived_id,drop_call,drop_job,drop_old_answers,drop_portions,drop_relations,drop_unused,embedding_progress,end_call,end_lost_calls,end_part,end_turn,end_turns_of,end_with_error,ensure_project,entity_summaries,entity_summary,fail_part,fail_step,failed_parts,file_of,files_removed,finish_embeddings,finish_step,fold_counts,forget_answers,forget_results,given_up,graph_busy,graph_is_outdated,graph_pairs,graph_part,graph_related,graph_work,hand_over,has_node,hold_lease,hold_part,job_of,join_parts,keep_answers,keep_file,list_embeddings,mark_unused_files,mentions_of,missing_parts,names_of,new_token,next_due,next_step,next_wait,node_of,note_changes,note_embedding_fault,note_part,note_unused_files,on_its_way,open_embeddings,outdated_documents,outdated_done,pair_weights,parts_finished,parts_lost,pass_on,passage,portions,project_costs,project_counts,put_together,range_of,reading_of,related_of,relation_mentions_of,release_lease,release_leases,release_part,relink,renew_lease,renew_part,renew_turn,repair_documents,report_crash,report_part_crash,reprocess_documents,require_embeddings,restart_document,retry_documents,running_status,save_job,save_job_part,save_relationships,save_vectors,search_chunks,select_documents,set_aside,set_budget,split_document,stage_rows,submit_documents,take_answers,take_graph_turn,take_refresh_turn,take_turn,take_unfilled,take_unused_files,tell_due,tell_finished,tell_of_document,tell_waiting,torn_pages,usage_cost,waits_for_budget,wake_jobs,was_told,windows}';
+    v_functions constant text[] := '{add_children,advance,amount_text,ask_for_graphs,begin_call,begin_part,begin_step,budget_refusal,budget_state,cancel_documents,cancel_embeddings,candidate_names,candidates_of,change_embeddings,check_move,chunk_digest,chunk_dimension,claim_documents,comes_again,commit_chunks,commit_graph,commit_job,commit_mentions,commit_node,commit_pages,commit_part,commit_resolution,count_added,count_changed,count_removed,count_usage,delete_document,derived_id,drop_call,drop_job,drop_old_answers,drop_portions,drop_relations,drop_unused,embedding_progress,end_call,end_lost_calls,end_part,end_turn,end_turns_of,end_with_error,ensure_project,entity_summaries,entity_summary,fail_part,fail_step,failed_parts,file_of,files_removed,finish_embeddings,finish_step,fold_counts,forget_answers,forget_results,given_up,graph_busy,graph_is_outdated,graph_pairs,graph_part,graph_related,graph_work,hand_over,has_node,hold_lease,hold_on,hold_part,job_of,join_parts,keep_answers,keep_file,list_embeddings,mark_unused_files,mentions_of,missing_parts,names_of,new_token,next_due,next_step,next_wait,node_of,note_changes,note_embedding_fault,note_part,note_unused_files,on_its_way,open_embeddings,outdated_documents,outdated_done,pair_weights,parts_finished,parts_lost,pass_on,passage,portions,project_costs,project_counts,put_together,range_of,reading_of,related_of,relation_mentions_of,release_lease,release_leases,release_part,relink,renew_lease,renew_part,renew_turn,repair_documents,report_crash,report_part_crash,reprocess_documents,require_embeddings,restart_document,retry_documents,running_status,save_job,save_job_part,save_relationships,save_vectors,search_chunks,select_documents,set_aside,set_budget,split_document,stage_rows,submit_documents,take_answers,take_graph_turn,take_refresh_turn,take_turn,take_unfilled,take_unused_files,tell_due,tell_finished,tell_of_document,tell_waiting,torn_pages,usage_cost,waits_for_budget,wake_jobs,was_told,windows}';
     o record;
 begin
     if (select count(*) from pg_roles where rolname in ('anon', 'authenticated', 'service_role')) < 3 then
