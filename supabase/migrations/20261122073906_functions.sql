@@ -816,12 +816,13 @@ create or replace function outdated_done(p_project uuid, p_ids uuid[], p_numbers
     update projects set graph_asked_at = null where id = p_project;
 $$;
 
--- Projects whose graph waits to be brought up to date: because of what was removed, or of figures although no document is on its
--- way. Each is told of once in 10 seconds until it is done.
+-- Projects whose graph waits to be brought up to date: because of what was removed, or of figures or changes although no document is
+-- on its way. Each is told of once in 10 seconds until it is done.
 create or replace function ask_for_graphs() returns setof uuid language sql as $$
     update projects p set graph_asked_at = now()
     where (p.graph_asked_at is null or p.graph_asked_at < now() - interval '10 s')
       and (exists (select from graph_outdated o where o.project_id = p.id and o.not_before <= now())
+           or (exists (select from graph_changes c where c.project_id = p.id) and not graph_busy(p.id))
            or (exists (select from graph_touched t where t.project_id = p.id and t.touched_at < now() - interval '2 s')
                and not graph_busy(p.id)))
     returning p.id
@@ -2251,16 +2252,19 @@ end $$;
 create or replace function graph_work(p_project uuid, p_turn bigint, p_documents uuid[], p_numbers bigint[], p_touched uuid[])
 returns json language plpgsql stable as $$
 declare
-    v_stand uuid[] := array(
-        select e.id from graph_changes c join entities e on e.id = c.entity_id
-        where c.project_id = p_project and e.merged_into is null);
+    v_most constant integer := 1000;  -- entities of one turn; what else changed has the next one
+    v_changed uuid[] := array(
+        select entity_id from graph_changes where project_id = p_project order by number limit v_most);
+    v_stand uuid[] := array(select id from entities where id = any (v_changed) and merged_into is null);
 begin
     return json_build_object(
         'project', p_project, 'turn', p_turn, 'touched', p_touched, 'numbers', p_numbers,
         'documents', (
             select json_agg(json_build_array(i, graph_part(i)) order by n) from unnest(p_documents) with ordinality u (i, n)),
         'changed', (
-            select json_agg(json_build_array(entity_id, number) order by entity_id) from graph_changes where project_id = p_project),
+            select json_agg(json_build_array(entity_id, number) order by entity_id) from graph_changes
+            where project_id = p_project and entity_id = any (v_changed)),
+        'more', cardinality(v_changed) = v_most,
         'entities', (
             select json_agg(json_build_array(entity_id, name, type, mentions, documents) order by entity_id)
             from entity_summaries(v_stand, true)),
