@@ -80,6 +80,11 @@ def test_hears_a_sentence(engine: SpeechEngine, spoken: bytes) -> None:
     assert 0 < page.confidence <= 1
 
 
+def test_what_is_said_again_and_again_is_no_silence(engine: SpeechEngine, spoken: bytes) -> None:
+    page, _ = engine.transcribe(Sound(spoken * 6))
+    assert "geneva" in page.text.lower()
+
+
 def test_segments_say_where_and_when(engine: SpeechEngine, spoken: bytes) -> None:
     page, _ = engine.transcribe(Sound(silence(40) + spoken))
     assert page.segments

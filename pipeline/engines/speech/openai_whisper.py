@@ -10,7 +10,7 @@ from urllib.error import URLError
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.engines.speech.hearing import BEAM, NOBODY, Piece, confidence, heard_page, speech_detector
+from pipeline.engines.speech.hearing import BEAM, VERSION, Piece, confidence, heard_page, made_up, speech_detector
 from pipeline.engines.speech.windows import RATE
 from pipeline.engines.torch_device import chosen, imported, installed
 from pipeline.errors import Misconfigured, ServiceUnavailable
@@ -49,7 +49,7 @@ class OpenAIWhisperSpeech:
     @staticmethod
     def description(model: str) -> Engine:
         """The same, said without loading the weights."""
-        return Engine(PACKAGE, installed(PACKAGE), f"{Path(model).name} beam {BEAM}")
+        return Engine(PACKAGE, f"{installed(PACKAGE)}/{VERSION}", f"{Path(model).name} beam {BEAM}")
 
     def transcribe(self, sound: Sound) -> tuple[Page, str]:
         """One page with a segment for each stretch of speech (text "" for silence), and the language.
@@ -71,7 +71,7 @@ class OpenAIWhisperSpeech:
             condition_on_previous_text=False,  # else one slip repeats itself through the rest of the recording
             fp16=self._device == "cuda",
         )
-        said = (p for p in found["segments"] if p["text"].strip() and p["no_speech_prob"] <= NOBODY)
+        said = (p for p in found["segments"] if not made_up(p["text"], p["no_speech_prob"], p["avg_logprob"]))
         return list(_pieces(said, len(samples) / RATE)), language
 
     def _language(self, samples: NDArray[np.float32]) -> str:

@@ -8,7 +8,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.engines.speech.hearing import BEAM, NOBODY, Piece, confidence, faster_whisper, heard_page, speech_detector
+from pipeline.engines.speech.hearing import (
+    BEAM,
+    VERSION,
+    Piece,
+    confidence,
+    faster_whisper,
+    heard_page,
+    made_up,
+    speech_detector,
+)
 from pipeline.engines.weights import weight_files
 from pipeline.errors import Misconfigured, ServiceUnavailable
 from pipeline.model import Engine, Page, Sound
@@ -42,7 +51,7 @@ class WhisperSpeech:
     @staticmethod
     def description(model: str = PACKAGED) -> Engine:
         """The same, said without loading the weights."""
-        return Engine("whisper", version("faster-whisper"), f"{model} int8 beam {BEAM}")
+        return Engine("whisper", f"{version('faster-whisper')}/{VERSION}", f"{model} int8 beam {BEAM}")
 
     def transcribe(self, sound: Sound) -> tuple[Page, str]:
         """One page with a segment for each stretch of speech (text "" for silence), and the language.
@@ -60,7 +69,7 @@ class WhisperSpeech:
             clip_timestamps=clips,
             condition_on_previous_text=False,  # else one slip repeats itself through the rest of the recording
         )
-        said = (p for p in pieces if p.text.strip() and p.no_speech_prob <= NOBODY)
+        said = (p for p in pieces if not made_up(p.text, p.no_speech_prob, p.avg_logprob))
         found = [Piece(p.start, p.end, p.text.strip(), confidence(p.avg_logprob, p.no_speech_prob)) for p in said]
         return found, str(about.language)
 
