@@ -3,68 +3,30 @@
 A service whose URL is not set is started by the embedded supervisor, which hands its address on by the same variables.
 """
 
-import json
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import quote
 
-from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field, SecretStr, model_validator
+from pydantic import AliasChoices, BeforeValidator, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from pipeline.errors import Misconfigured
-from pipeline.plugins import Group, installed
 from pipeline.queues import WITH_LANGUAGE_MODEL, WORKER_TYPES, WorkerType
+from pipeline.setting_types import (
+    EmbeddingEngineName,
+    NerEngineName,
+    OcrEngineName,
+    Price,
+    Seconds,
+    SpeechEngineName,
+    prices_of,
+)
 
 MEGABYTE = 1024 * 1024
 LEAST_LEASE = timedelta(seconds=3)
 LEAST_REPAIR = timedelta(seconds=2)
-
-
-def _seconds(value: object) -> object:
-    """A plain number is seconds; what is no number may be an ISO 8601 duration."""
-    try:
-        return timedelta(seconds=float(value)) if isinstance(value, str | int | float) else value
-    except (ValueError, OverflowError):
-        return value
-
-
-def _prices(value: object) -> object:
-    """A value that is no JSON is the path of a file of it."""
-    if not isinstance(value, str):
-        return value
-    try:
-        return json.loads(value if value.lstrip().startswith("{") else Path(value).expanduser().read_text(encoding="utf-8"))
-    except OSError as fault:
-        raise ValueError(f"the file cannot be read: {fault.strerror}") from None
-    except ValueError:
-        raise ValueError("this is no JSON") from None
-
-
-Seconds = Annotated[timedelta, BeforeValidator(_seconds), Field(gt=timedelta())]
-
-Price = Annotated[
-    dict[Annotated[str, Field(pattern="^(input|output|page|minute)$")], Annotated[float, Field(ge=0, allow_inf_nan=False)]],
-    Field(min_length=1),
-]
-
-
-def _engine(group: Group, *own: str) -> AfterValidator:
-    """A validator for the name of an engine: one of ours, or of another package."""
-
-    def known(name: str) -> str:
-        if name not in own and name not in (others := installed(group)):
-            raise ValueError(f"there is no such engine; there are {', '.join([*own, *others])}.")
-        return name
-
-    return AfterValidator(known)
-
-
-OcrEngineName = Annotated[str, _engine(Group.OCR, "auto", "tesseract", "rapidocr", "textract", "textract-pages", "remote")]
-SpeechEngineName = Annotated[str, _engine(Group.SPEECH, "faster-whisper", "openai-whisper", "remote")]
-EmbeddingEngineName = Annotated[str, _engine(Group.EMBEDDING, "onnx", "sentence-transformers", "remote")]
-NerEngineName = Annotated[str, _engine(Group.NER, "local", "remote")]
 
 
 class Settings(BaseSettings):
@@ -243,7 +205,7 @@ class Settings(BaseSettings):
     model_folder: Path | None = None
     """Folder where prepared weights are kept; `models` under NLP_PIPELINE_HOME unless set."""
 
-    prices: Annotated[dict[str, Price], NoDecode, BeforeValidator(_prices)] = {}
+    prices: Annotated[dict[str, Price], NoDecode, BeforeValidator(prices_of)] = {}
     """What services cost: JSON, or the path of a JSON file: `{"MODEL": {"input": 2.5, "output": 10, "page": 0.01}}`.
 
     For each model `input` and `output` (a million tokens), `page`, `minute`, in one currency; what is not named costs

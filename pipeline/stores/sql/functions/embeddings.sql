@@ -167,3 +167,7 @@ begin
         raise exception 'the embeddings were changed meanwhile' using errcode = '40001';
     end if;
 end $$;
+
+-- They change tables with the right of their owner: not for everybody who may connect.
+revoke execute on function open_embeddings(text, integer, jsonb), change_embeddings(text, integer, jsonb), cancel_embeddings(),
+    finish_embeddings(uuid) from public;

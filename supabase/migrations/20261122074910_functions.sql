@@ -758,6 +758,10 @@ begin
     end if;
 end $$;
 
+-- They change tables with the right of their owner: not for everybody who may connect.
+revoke execute on function open_embeddings(text, integer, jsonb), change_embeddings(text, integer, jsonb), cancel_embeddings(),
+    finish_embeddings(uuid) from public;
+
 -- What the graph is told, and when.
 
 -- Note that the graph is being told of this document. Returns the documents whose figures are now to be brought up to date
