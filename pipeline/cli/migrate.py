@@ -19,7 +19,7 @@ def migrate(folder: Path | None) -> None:
     r"""Create the tables of the database, or bring them up to date. An embedded database does so by itself.
 
     \b
-    Examples:
+    Example:
       DATABASE_URL=postgresql://user@host/db nlp-pipeline migrate
       nlp-pipeline migrate --write-supabase supabase
     """
