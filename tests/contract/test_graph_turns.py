@@ -185,4 +185,6 @@ def test_many_changes_are_told_in_several_turns(db: Db, store: PostgresStore, ma
     assert store.stale_graphs() == [project], "what is left is asked for"
     with store.graph_refreshing(project) as work:
         assert (len(work.change.gone), work.more) == (500, False)
+        db.execute("update projects set graph_asked_at = null")
+        assert store.stale_graphs() == [], "nobody is asked to wait for a turn that somebody has"
     assert db.execute("select count(*) from graph_changes").fetchall() == [(0,)]

@@ -825,6 +825,7 @@ $$;
 create or replace function ask_for_graphs() returns setof uuid language sql as $$
     update projects p set graph_asked_at = now()
     where (p.graph_asked_at is null or p.graph_asked_at < now() - interval '10 s')
+      and not exists (select from graph_turns t where t.project_id = p.id and t.until >= now())  -- or workers would stand in line
       and (exists (select from graph_outdated o where o.project_id = p.id and o.not_before <= now())
            or (exists (select from graph_changes c where c.project_id = p.id) and not graph_busy(p.id))
            or (exists (select from graph_touched t where t.project_id = p.id and t.touched_at < now() - interval '2 s')
