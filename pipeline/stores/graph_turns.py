@@ -146,12 +146,16 @@ def _end(database: Calls, given: Given, *, done: bool) -> bool:
 
 
 def _work(given: Given) -> GraphWork:
+    """What is to be written; taken out of ``given``, which lives as long as the turn and would hold it all twice."""
     parts = {document: part and _part(part) for document, part in given["documents"] or ()}
+    given["documents"] = [(document, None) for document in parts]
     return GraphWork(
         tuple(part for part in parts.values() if part),
         _change(given),
         GraphFigures(
-            _entities(given["touched_entities"]), _relations(given["touched_relations"]), _related(given["touched_related"])
+            _entities(given.pop("touched_entities")),
+            _relations(given.pop("touched_relations")),
+            _related(given.pop("touched_related")),
         ),
         tuple(document for document, part in parts.items() if not part),
         given["more"],
@@ -161,18 +165,22 @@ def _work(given: Given) -> GraphWork:
 def _part(part: Given) -> DocumentGraph:
     return DocumentGraph(
         DocumentNode(*part["node"]),
-        tuple(GraphChunk(*row) for row in part["chunks"] or ()),
-        _entities(part["entities"]),
-        _mentions(part["mentions"]),
+        tuple(GraphChunk(*row) for row in part.pop("chunks") or ()),
+        _entities(part.pop("entities")),
+        _mentions(part.pop("mentions")),
     )
 
 
 def _change(given: Given) -> EntityGraph:
-    entities = _entities(given["entities"])
+    entities = _entities(given.pop("entities"))
     present = {entity.id for entity in entities}
     gone = tuple(entity for entity, _ in given["changed"] or () if entity not in present)
     return EntityGraph(
-        gone, entities, _mentions(given["mentions"]), _relations(given["relations"]), _related(given["related"])
+        gone,
+        entities,
+        _mentions(given.pop("mentions")),
+        _relations(given.pop("relations")),
+        _related(given.pop("related")),
     )
 
 

@@ -10,7 +10,7 @@ from pipeline.stages.relations import Named, co_occurrences, typed
 from pipeline.stages.sentences import sentence_spans
 from pipeline.status import Step
 from pipeline.tasks.stage_task import stage_task
-from pipeline.wiring import services
+from pipeline.wiring import Services, services
 
 RELATIONS = "1"  # raise it when the same text would give other relations
 
@@ -19,14 +19,18 @@ RELATIONS = "1"  # raise it when the same text would give other relations
 def build_relationships(lease: Lease) -> None:
     """Relate entities that one sentence names or a model related, and write the document's part of the graph."""
     use = services()
-    text = use.documents.reading(lease.document_id).text
-    mentions = use.documents.mentions(lease.document_id)
-    together = co_occurrences(sentence_spans(text), [Named(m.start, m.end, m.entity_id, m.type) for m in mentions])
-    said = typed([m.entity_id for m in mentions], use.documents.relation_mentions(lease.document_id))
-    use.documents.save_relations(lease, [Evidence(*relation) for relation in together + said])
+    use.documents.save_relations(lease, _relations(use, lease.document_id))
     with use.documents.graph_writing(lease) as work:
         _write(use.graph, work)
     use.documents.finish_graph(lease)
+
+
+def _relations(use: Services, document_id: DocumentId) -> list[Evidence]:
+    text = use.documents.reading(document_id).text
+    mentions = use.documents.mentions(document_id)
+    together = co_occurrences(sentence_spans(text), [Named(m.start, m.end, m.entity_id, m.type) for m in mentions])
+    said = typed([m.entity_id for m in mentions], use.documents.relation_mentions(document_id))
+    return [Evidence(*relation) for relation in together + said]
 
 
 def _refresh(project_id: str) -> None:
