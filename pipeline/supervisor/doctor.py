@@ -132,7 +132,12 @@ def _postgres(settings: Settings) -> str:
 
 def _embeddings(settings: Settings) -> str:
     with closing(Services(settings)) as use:
-        active = use.embeddings.check()
+        try:
+            active = use.embeddings.check()
+        except Misconfigured as fault:
+            if fault.code != "no_schema":
+                raise
+            return "there are no tables yet; a run makes them, or nlp-pipeline migrate"
         return f"{active.engine}, length {active.dimension}" if active else "there are no vectors yet"
 
 

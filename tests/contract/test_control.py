@@ -236,6 +236,7 @@ def gone(store: PostgresStore) -> list[tuple[str, ...]]:
 
 def test_the_graph_is_told_once_and_once_more_where_a_worker_was_at_it(db: Connection, store: PostgresStore) -> None:
     matter = fill(store)
+    assert gone(store) == [()], "changes of entities, that no graph was told of"
     assert gone(store) == []
     store.reprocess([matter.talk], Family.GRAPH)
     assert steps_left(store, matter.talk) == [Step.BUILD_RELATIONSHIPS]

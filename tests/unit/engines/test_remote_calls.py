@@ -10,7 +10,7 @@ import pytest
 from pipeline.engines.remote.endpoint import Endpoint
 from pipeline.engines.remote.faults import OptionRefused, TooLong, Unanswered, pause_asked
 from pipeline.engines.remote.finder import RemoteFinder
-from pipeline.errors import BadDocument, Misconfigured, PipelineError, ServiceUnavailable, Throttled
+from pipeline.errors import BadDocument, Misconfigured, PipelineError, Refused, ServiceUnavailable, Throttled
 from tests.office import TestOffice
 from tests.standins.openai import KEY, Behaviour, OpenAIStandIn, Reply, error
 
@@ -31,10 +31,10 @@ def desk() -> TestOffice:
 @pytest.mark.parametrize(
     ("reply", "kind", "code"),
     [
-        (error(401, f"Incorrect API key provided: {KEY}.", "invalid_api_key"), Misconfigured, "key_refused"),
-        (error(403, "Country, region, or territory not supported"), Misconfigured, "no_permission"),
+        (error(401, f"Incorrect API key provided: {KEY}.", "invalid_api_key"), Refused, "key_refused"),
+        (error(403, "Country, region, or territory not supported"), Refused, "no_permission"),
         (error(404, "The model does not exist", "model_not_found"), Misconfigured, "unknown_model"),
-        (error(429, "You exceeded your current quota", "insufficient_quota"), Misconfigured, "quota_spent"),
+        (error(429, "You exceeded your current quota", "insufficient_quota"), Refused, "quota_spent"),
         (error(429, "Slow down", headers={"retry-after": "40"}), Throttled, "throttled"),
         (error(529, "Overloaded", headers={"retry-after": "40"}), Throttled, "overloaded"),
         (error(500, "Oops"), ServiceUnavailable, "server_error"),
