@@ -76,7 +76,7 @@ class RedisAnswers:
         self._give_back = self._client.register_script(GIVE_BACK)
         self._renew = self._client.register_script(RENEW)
         self._keep = keep
-        self._held: dict[str, str] = {}
+        self._held: dict[tuple[str, str], None] = {}
         self._renewing = threading.Lock()
 
     def get(self, fingerprints: Sequence[str]) -> dict[str, str]:
@@ -106,7 +106,8 @@ class RedisAnswers:
         try:
             yield answer
         finally:
-            if self._held.pop(place, None):
+            if answer is None:
+                self._held.pop((place, token), None)
                 with suppress(ServiceUnavailable), _translated():  # it ends by itself
                     self._give_back(keys=[place], args=[token])
 
@@ -126,7 +127,7 @@ class RedisAnswers:
             time.sleep(LOOK_AGAIN)
 
     def _hold(self, place: str, token: str) -> None:
-        self._held[place] = token
+        self._held[place, token] = None
         if self._renewing.acquire(blocking=False):
             threading.Thread(target=self._go_on_renewing, name="turns", daemon=True).start()
 
@@ -134,7 +135,7 @@ class RedisAnswers:
         """As long as this process lives: who died is waited for no longer than its silence."""
         while True:
             time.sleep(SILENCE / 3)
-            for place, token in list(self._held.items()):
+            for place, token in list(self._held):
                 with suppress(ServiceUnavailable), _translated():
                     self._renew(keys=[place], args=[token, round(SILENCE * 1000)])
 

@@ -12,6 +12,7 @@ from pipeline.ports import AnswerCache
 from pipeline.stores.answers import MemoryAnswers, RedisAnswers
 from pipeline.stores.database import Database
 from pipeline.stores.kept_answers import KeptAnswers
+from pipeline.stores.rate_limits import redis_client
 
 
 @pytest.fixture(params=["memory", "redis", "database"])
@@ -69,6 +70,18 @@ def test_who_fails_gives_the_turn_to_the_next(answers: AnswerCache) -> None:
     with answers.turn("question") as known:
         assert known is None
     assert time.monotonic() - began < 10
+
+
+def test_who_hears_the_answer_leaves_the_turn_to_whoever_has_it(broker_url: str) -> None:
+    answers, broker = RedisAnswers(broker_url), redis_client(broker_url)
+    with answers.turn("question") as known:
+        assert known is None
+        answers.put({"question": "answer"})
+        with answers.turn("question") as heard:
+            assert heard == "answer"
+        assert broker.exists("nlp-pipeline:turn:question")
+    assert not broker.exists("nlp-pipeline:turn:question"), "its owner gives it back"
+    broker.close()
 
 
 def test_other_questions_do_not_wait(answers: AnswerCache) -> None:
