@@ -35,7 +35,7 @@ end $$;
 
 -- p_chunks: [{number, start, end, heading, embedding: "[…]"}], the last portion; p_space: whose vectors they are, null: the active ones.
 create or replace function commit_chunks(p_document uuid, p_token bigint, p_chunks jsonb, p_space uuid default null)
-returns void language plpgsql as $$
+returns void language plpgsql set plan_cache_mode = force_generic_plan as $$
 declare
     d documents := hold_lease(p_document, 'process_chunking', p_token);
     v_text constant text := d.text || '';  -- unpacked once
@@ -55,16 +55,19 @@ begin
 end $$;
 
 -- The graph is to be told anew of the entities that these names stand for: a document no longer says of them what it said.
-create or replace function note_changes(p_project uuid, p_names uuid[]) returns void language sql as $$
-    insert into graph_changes (project_id, entity_id)
-    select distinct p_project, entity_id from canonical_entities where name_id = any (p_names) order by entity_id
-    on conflict (project_id, entity_id) do update set number = default
-$$;
+create or replace function note_changes(p_project uuid, p_names uuid[]) returns void language plpgsql as $$
+begin
+    if p_names is not null then
+        insert into graph_changes (project_id, entity_id)
+        select distinct p_project, entity_id from canonical_entities where name_id = any (p_names) order by entity_id
+        on conflict (project_id, entity_id) do update set number = default;
+    end if;
+end $$;
 
 -- p_mentions: [{number, start, end, type, confidence}], the last portion; the chunk of a mention is the one that it starts in.
 -- p_relation_mentions: [{subject, predicate, object, start, end, confidence}], subject and object as numbers of mentions.
 create or replace function commit_mentions(p_document uuid, p_token bigint, p_mentions jsonb, p_relation_mentions jsonb, p_notes jsonb)
-returns void language plpgsql as $$
+returns void language plpgsql set plan_cache_mode = force_generic_plan as $$
 declare
     d documents := hold_lease(p_document, 'extract_entities', p_token);
     v_text constant text := d.text || '';
@@ -170,6 +173,9 @@ declare
     v_unused uuid[];
     v_around uuid[];
 begin
+    if p_ids is null then
+        return;
+    end if;
     select array_agg(e.id) into v_unused from entities e
     where e.id = any (p_ids) and not exists (select from mentions m where m.entity_id = e.id)
       and not exists (select from entity_links l where l.left_id = e.id and l.document_id is not null)

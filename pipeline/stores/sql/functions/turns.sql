@@ -113,48 +113,64 @@ begin
     return true;
 end $$;
 
--- Everything that is to be written in a turn, as of one moment: `stable` makes all of it read the same snapshot.
+-- Everything that is to be written in a turn, as of one moment: `stable` makes all of it read the same snapshot. Most turns write one
+-- document and nothing else, so what is not asked for is not even planned.
 create or replace function graph_work(p_project uuid, p_turn bigint, p_documents uuid[], p_numbers bigint[], p_touched uuid[])
 returns json language plpgsql stable as $$
 declare
     v_most constant integer := 1000;  -- entities of one turn; what else changed has the next one
-    v_changed uuid[] := array(
+    v_changes uuid[] := array(
         select entity_id from graph_changes where project_id = p_project order by number limit v_most);
-    v_stand uuid[] := array(select id from entities where id = any (v_changed) and merged_into is null);
+    v_stand uuid[];
+    v_changed json;
+    v_entities json;
+    v_mentions json;
+    v_relations json;
+    v_related json;
+    v_touched_entities json;
+    v_touched_relations json;
+    v_touched_related json;
 begin
+    if v_changes <> '{}' then
+        v_changed := (
+            select json_agg(json_build_array(entity_id, number) order by entity_id) from graph_changes
+            where project_id = p_project and entity_id = any (v_changes));
+        v_stand := array(select id from entities where id = any (v_changes) and merged_into is null);
+        v_entities := (
+            select json_agg(json_build_array(entity_id, name, type, mentions, documents) order by entity_id)
+            from entity_summaries(v_stand, true));
+        v_mentions := (
+            select json_agg(json_build_array(chunk_id, entity_id, mentions, confidence) order by chunk_id, entity_id) from (
+                select m.chunk_id, e.entity_id, count(*) as mentions, max(m.confidence) as confidence
+                from canonical_entities e join mentions m on m.entity_id = e.name_id
+                where e.entity_id = any (v_stand) and m.chunk_id is not null group by 1, 2) t);
+        v_relations := (
+            select json_agg(json_build_array(subject_id, object_id, weight, documents) order by subject_id, object_id)
+            from graph_pairs(v_stand));
+        v_related := (
+            select json_agg(json_build_array(subject_id, predicate, object_id, evidence, documents, confidence)
+                            order by subject_id, predicate, object_id) from graph_related(v_stand));
+    end if;
+    if p_touched <> '{}' then
+        v_touched_entities := (
+            select json_agg(json_build_array(entity_id, name, type, mentions, documents) order by entity_id)
+            from entity_summaries(array(
+                select distinct e.entity_id from mentions m join canonical_entities e on e.name_id = m.entity_id
+                where m.document_id = any (p_touched)), true));
+        v_touched_relations := (
+            select json_agg(json_build_array(subject_id, object_id, weight, documents) order by subject_id, object_id)
+            from pair_weights(p_touched, true));
+        v_touched_related := (
+            select json_agg(json_build_array(subject_id, predicate, object_id, evidence, documents, confidence)
+                            order by subject_id, predicate, object_id) from related_of(p_touched));
+    end if;
     return json_build_object(
         'project', p_project, 'turn', p_turn, 'touched', p_touched, 'numbers', p_numbers,
         'documents', (
             select json_agg(json_build_array(i, graph_part(i)) order by n) from unnest(p_documents) with ordinality u (i, n)),
-        'changed', (
-            select json_agg(json_build_array(entity_id, number) order by entity_id) from graph_changes
-            where project_id = p_project and entity_id = any (v_changed)),
-        'more', cardinality(v_changed) = v_most,
-        'entities', (
-            select json_agg(json_build_array(entity_id, name, type, mentions, documents) order by entity_id)
-            from entity_summaries(v_stand, true)),
-        'mentions', (
-            select json_agg(json_build_array(chunk_id, entity_id, mentions, confidence) order by chunk_id, entity_id) from (
-                select m.chunk_id, e.entity_id, count(*) as mentions, max(m.confidence) as confidence
-                from canonical_entities e join mentions m on m.entity_id = e.name_id
-                where e.entity_id = any (v_stand) and m.chunk_id is not null group by 1, 2) t),
-        'relations', (
-            select json_agg(json_build_array(subject_id, object_id, weight, documents) order by subject_id, object_id)
-            from graph_pairs(v_stand)),
-        'related', (
-            select json_agg(json_build_array(subject_id, predicate, object_id, evidence, documents, confidence)
-                            order by subject_id, predicate, object_id) from graph_related(v_stand)),
-        'touched_entities', (
-            select json_agg(json_build_array(entity_id, name, type, mentions, documents) order by entity_id)
-            from entity_summaries(array(
-                select distinct e.entity_id from mentions m join canonical_entities e on e.name_id = m.entity_id
-                where m.document_id = any (p_touched)), true)),
-        'touched_relations', (
-            select json_agg(json_build_array(subject_id, object_id, weight, documents) order by subject_id, object_id)
-            from pair_weights(p_touched, true)),
-        'touched_related', (
-            select json_agg(json_build_array(subject_id, predicate, object_id, evidence, documents, confidence)
-                            order by subject_id, predicate, object_id) from related_of(p_touched)));
+        'changed', v_changed, 'more', cardinality(v_changes) = v_most,
+        'entities', v_entities, 'mentions', v_mentions, 'relations', v_relations, 'related', v_related,
+        'touched_entities', v_touched_entities, 'touched_relations', v_touched_relations, 'touched_related', v_touched_related);
 end $$;
 
 -- What the graph holds of a document: nothing before its node was made, its chunks once it was told of them.
