@@ -1734,7 +1734,7 @@ end $$;
 
 -- p_chunks: [{number, start, end, heading, embedding: "[…]"}], the last portion; p_space: whose vectors they are, null: the active ones.
 create or replace function commit_chunks(p_document uuid, p_token bigint, p_chunks jsonb, p_space uuid default null)
-returns void language plpgsql set plan_cache_mode = force_generic_plan as $$
+returns void language plpgsql as $$
 declare
     d documents := hold_lease(p_document, 'process_chunking', p_token);
     v_text constant text := d.text || '';  -- unpacked once
@@ -1766,7 +1766,7 @@ end $$;
 -- p_mentions: [{number, start, end, type, confidence}], the last portion; the chunk of a mention is the one that it starts in.
 -- p_relation_mentions: [{subject, predicate, object, start, end, confidence}], subject and object as numbers of mentions.
 create or replace function commit_mentions(p_document uuid, p_token bigint, p_mentions jsonb, p_relation_mentions jsonb, p_notes jsonb)
-returns void language plpgsql set plan_cache_mode = force_generic_plan as $$
+returns void language plpgsql as $$
 declare
     d documents := hold_lease(p_document, 'extract_entities', p_token);
     v_text constant text := d.text || '';
