@@ -72,6 +72,7 @@ TABLES = (
     "test_textract_jobs.py",
     "test_embedding_change.py",
     "test_language_model.py",
+    "test_a_backup_made_in_the_middle",
     "[supabase",
 )
 SHORT = (

@@ -34,6 +34,8 @@ COMMANDS = {
     "budget": ("costs", "Show or set a project's budget: what paid services may cost."),
     "graph": ("graph", "Compare the graph with the database, or build it again from there."),
     "embeddings": ("embeddings", "Show which model made the vectors, and change to another one while search goes on."),
+    "backup": ("backup", "Copy all documents and all that was found in them to FILE, while everything runs."),
+    "restore": ("backup", "Put FILE's documents into this home, and build the graph from them."),
     "models": ("models", "List the models: file, origin, licence, hash, and whether it is the official one."),
     "workers": ("workers", "Run all workers of this machine and the queue processor."),
     "worker": ("worker", "Run one worker: ocr, text, entity, graph or default."),
