@@ -2,14 +2,15 @@
 
 from functools import cached_property
 
-from pipeline.engines.remote.calling import Caller, Office
+from pipeline.engines.remote.batches import BatchService
+from pipeline.engines.remote.calling import PATIENCE, Caller, Office
 from pipeline.engines.remote.embedder import RemoteEmbedder
 from pipeline.engines.remote.endpoint import Endpoint
-from pipeline.engines.remote.finder import RemoteFinder
+from pipeline.engines.remote.finder import InBatches, RemoteFinder, usable
 from pipeline.engines.remote.speech import RemoteSpeech
 from pipeline.engines.remote.vision import RemoteOcr
 from pipeline.model import Booking
-from pipeline.ports import AnswerCache, MentionFinder, Meter
+from pipeline.ports import AnswerCache, MentionFinder, Meter, QuestionDesk
 from pipeline.settings import Settings
 from pipeline.stores.answers import MemoryAnswers
 from pipeline.stores.rate_limits import Limit, RedisRateLimits
@@ -38,17 +39,31 @@ class Hosted:
         settings: with the broker's address, which keeps the limits for all workers.
         meter: counts what is paid for.
         answers: keeps it. Without them nothing is counted, kept or limited: for a look at the service.
+        desk: takes questions that are asked in batches.
     """
 
-    def __init__(self, settings: Settings, meter: Meter | None = None, answers: AnswerCache | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        meter: Meter | None = None,
+        answers: AnswerCache | None = None,
+        desk: QuestionDesk | None = None,
+    ) -> None:
         self._settings = settings
         self._meter = meter
         self._answers = answers
+        self._desk = desk
 
     def finder(self, fallback: MentionFinder | None) -> RemoteFinder:
         """Names and relations by a language model."""
         s = self._settings
-        return RemoteFinder(self.caller(s.ner_remote_model), structure=s.openai_structure, fallback=fallback)
+        batches = InBatches(self._desk, self.batches(s.ner_remote_model)) if self._desk else None
+        caller = self.caller(s.ner_remote_model)
+        return RemoteFinder(caller, structure=s.openai_structure, fallback=fallback, batches=batches)
+
+    def batches(self, model: str) -> BatchService:
+        """Batches of questions about names and relations."""
+        return BatchService(self.caller(model, patience=0.0), usable)
 
     def ocr(self) -> RemoteOcr:
         """Pages by a model that sees."""
@@ -70,12 +85,13 @@ class Hosted:
             shorten=s.embedding_shorten,
         )
 
-    def caller(self, model: str) -> Caller:
+    def caller(self, model: str, patience: float = PATIENCE) -> Caller:
         """Calls one model."""
         s = self._settings
         key = s.openai_api_key.get_secret_value() if s.openai_api_key else ""
         timeout = s.openai_timeout.total_seconds()
-        return Caller(Endpoint(model, key, s.openai_base_url, NAME, s.azure_openai_api_version, timeout), self._office)
+        endpoint = Endpoint(model, key, s.openai_base_url, NAME, s.azure_openai_api_version, timeout)
+        return Caller(endpoint, self._office, patience)
 
     @cached_property
     def _office(self) -> Office:

@@ -23,6 +23,7 @@ log = logging.getLogger("pipeline.queue_processor")
 
 CHANNELS = ("nlp_pipeline_pending", "nlp_pipeline_finished", "nlp_pipeline_due")
 PAUSE = 0.1  # seconds between two looks at the database, so that many notices cost one
+BATCHES = "batches"  # what the message is known by that has them looked after
 BETWEEN_REPAIRS = 1.0  # seconds at least
 BATCH = 100
 
@@ -37,6 +38,7 @@ class QueueProcessor:
         waiting: ids of the documents and projects of which a message waits in the broker.
         clean: has the stored files removed that no document uses any more.
         fill: has passages given the embeddings of a new model.
+        ask: has batches of questions looked after, if one is due and no message of ``waiting`` says so already.
         in_flight: most documents between `pending` and their end.
         poll: longest time between two looks at the database.
         idle: a document of which no message waits, and that stood still for so long, is sent on again.
@@ -50,6 +52,7 @@ class QueueProcessor:
         waiting: Callable[[], Collection[str]],
         clean: Callable[[], None],
         fill: Callable[[str], None],
+        ask: Callable[[Collection[str]], None],
         in_flight: int,
         poll: timedelta,
         idle: timedelta,
@@ -60,6 +63,7 @@ class QueueProcessor:
         self._waiting = waiting
         self._clean = clean
         self._fill = fill
+        self._ask = ask
         self._in_flight = in_flight
         self._poll = poll.total_seconds()
         self._idle = idle
@@ -108,6 +112,7 @@ class QueueProcessor:
                 self._fill(space.id)
         if self._documents.unused_files():
             self._clean()
+        self._ask(waiting)
         self._repaired = time.monotonic()
         self._repair_at = self._repaired + (0 if len(lost) == BATCH else self._poll)
         return lost
@@ -162,11 +167,16 @@ def hear(notices: TextractNotices, documents: DocumentStore, processor: QueuePro
 def main() -> None:
     """Run until SIGTERM or SIGINT."""
     from pipeline.messages import waiting_ids
-    from pipeline.workflow import clean, fill, refresh, start
+    from pipeline.workflow import ask, clean, fill, refresh, start
 
     settings = located(load_settings())
     logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     use = Services(settings)
+
+    def ask_if_due(waiting: Collection[str]) -> None:
+        if BATCHES not in waiting and use.batches.due():
+            ask(BATCHES)
+
     processor = QueueProcessor(
         use.documents,
         lambda due: start(*due),
@@ -174,6 +184,7 @@ def main() -> None:
         waiting_ids,
         clean,
         fill,
+        ask_if_due,
         settings.in_flight,
         settings.poll_interval,
         settings.repair_after,

@@ -24,7 +24,7 @@ WORKER_TYPES = (
     WorkerType(
         "ocr", (Step.PROCESS_OCR, "aggregate_pages", "start_textract_job", "check_textract_job_status"), "prefork", 2
     ),
-    WorkerType("default", ("remove_files",), "prefork", 1),
+    WorkerType("default", ("remove_files", "ask_in_batches"), "prefork", 1),
 )
 
 

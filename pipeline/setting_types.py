@@ -5,7 +5,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 
 from pipeline.plugins import Group, installed
 
@@ -33,7 +33,10 @@ def prices_of(value: object) -> object:
 Seconds = Annotated[timedelta, BeforeValidator(_seconds), Field(gt=timedelta())]
 
 Price = Annotated[
-    dict[Annotated[str, Field(pattern="^(input|output|page|minute)$")], Annotated[float, Field(ge=0, allow_inf_nan=False)]],
+    dict[
+        Annotated[str, Field(pattern="^(input|output|page|minute|batch)$")],
+        Annotated[float, Field(ge=0, allow_inf_nan=False)],
+    ],
     Field(min_length=1),
 ]
 
@@ -53,3 +56,10 @@ OcrEngineName = Annotated[str, _engine(Group.OCR, "auto", "tesseract", "rapidocr
 SpeechEngineName = Annotated[str, _engine(Group.SPEECH, "faster-whisper", "openai-whisper", "remote")]
 EmbeddingEngineName = Annotated[str, _engine(Group.EMBEDDING, "onnx", "sentence-transformers", "remote")]
 NerEngineName = Annotated[str, _engine(Group.NER, "local", "remote")]
+
+
+def explained(fault: ValueError) -> str:
+    """What is wrong with which variable; never its value."""
+    if not isinstance(fault, ValidationError):
+        return str(fault)
+    return "; ".join(f"{'.'.join(map(str, e['loc'])).upper() or 'settings'}: {e['msg']}" for e in fault.errors())

@@ -21,6 +21,7 @@ from pipeline.setting_types import (
     Price,
     Seconds,
     SpeechEngineName,
+    explained,
     prices_of,
 )
 
@@ -129,6 +130,16 @@ class Settings(BaseSettings):
     """Most tokens in a minute, by all workers together; 0: no limit of our own."""
     openai_structure: Literal["json_schema", "json_object with schema", "json_object", "none"] = "json_schema"
     """How the service is asked for JSON at first; what it refuses is left out by itself."""
+    openai_batch: bool = False
+    """Whether documents' questions to NER_REMOTE_MODEL are asked in batches: for half the price, within 24 hours."""
+    openai_batch_questions: int = Field(10_000, ge=1, le=50_000)
+    """Most questions in a batch."""
+    openai_batch_size: int = Field(100, ge=1, le=200)
+    """Most that the questions of a batch take, in MB."""
+    openai_batch_age: Seconds = timedelta(seconds=300)
+    """How long a question waits for others to fill a batch, in seconds."""
+    openai_batch_look: Seconds = timedelta(seconds=600)
+    """Longest pause between two looks at a batch, in seconds."""
 
     ocr_engine: OcrEngineName = "auto"
     """How images are read: tesseract (fast), rapidocr (strong, slow), auto (rapidocr where tesseract is unsure).
@@ -378,12 +389,4 @@ def load_settings(**overrides: object) -> Settings:
     try:
         return Settings(**overrides)  # type: ignore[arg-type]
     except ValueError as fault:
-        raise Misconfigured(_explain(fault)) from None
-
-
-def _explain(fault: ValueError) -> str:
-    from pydantic import ValidationError
-
-    if not isinstance(fault, ValidationError):
-        return str(fault)
-    return "; ".join(f"{'.'.join(map(str, e['loc'])).upper() or 'settings'}: {e['msg']}" for e in fault.errors())
+        raise Misconfigured(explained(fault)) from None

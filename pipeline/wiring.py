@@ -26,13 +26,14 @@ from pipeline.ports import (
     RelationFinder,
     SpeechEngine,
 )
-from pipeline.settings import Settings, load_settings
+from pipeline.settings import MEGABYTE, Settings, load_settings
 
 if TYPE_CHECKING:
     from pipeline.engines.ocr.textract import TextractOcr
     from pipeline.engines.ocr.textract_jobs import TextractJobs
     from pipeline.engines.ocr.textract_notices import TextractNotices
     from pipeline.hosted import Hosted
+    from pipeline.stores.batches import PaidBatches
     from pipeline.stores.calls import Calls
 
 HANDED_ON = timedelta(minutes=15)  # for how long the broker knows an answer that is kept in the database
@@ -83,6 +84,17 @@ class Services:
         s = self.settings
         near = RedisAnswers(s.broker, HANDED_ON) if s.broker else MemoryAnswers()
         return KeptAnswers(self.database, near, timedelta(days=s.paid_answers_days))
+
+    @cached_property
+    def batches(self) -> "PaidBatches":
+        """Questions to the language model that are asked in batches."""
+        from pipeline.hosted import NAME
+        from pipeline.stores.batches import Gathering, PaidBatches
+
+        s = self.settings
+        model = s.ner_remote_model if s.openai_batch else ""
+        gathering = Gathering(NAME, model, s.openai_batch_questions, s.openai_batch_size * MEGABYTE, s.openai_batch_age)
+        return PaidBatches(self.database, gathering, s.prices, timedelta(days=s.paid_answers_days))
 
     @cached_property
     def graph(self) -> GraphStore:
@@ -276,7 +288,7 @@ class Services:
         """Engines behind an OpenAI-compatible endpoint."""
         from pipeline.hosted import Hosted
 
-        return Hosted(self.settings, self.meter, self.answers)
+        return Hosted(self.settings, self.meter, self.answers, self.batches if self.settings.openai_batch else None)
 
     @cached_property
     def pattern_finder(self) -> MentionFinder:

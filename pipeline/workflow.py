@@ -9,6 +9,7 @@ from celery import chain
 from pipeline.model import DocumentId
 from pipeline.status import Step
 from pipeline.tasks import (
+    ask_in_batches,
     build_relationships,
     create_document_node,
     extract_entities,
@@ -51,3 +52,8 @@ def clean() -> None:
 def fill(space_id: str) -> None:
     """Have the passages of a change of model given their new embeddings."""
     fill_embeddings.delay(space_id)
+
+
+def ask(name: str) -> None:
+    """Have batches of questions to the language model sent, and looked after; a message is known by this name."""
+    ask_in_batches.delay(name)

@@ -7,11 +7,11 @@ import click
 from rich.text import Text
 
 from pipeline.cli.intake import checked_project
-from pipeline.cli.money import amount_text, budget_lines, total_line
+from pipeline.cli.money import amount_text, batch_lines, budget_lines, total_line
 from pipeline.cli.output import clock, console, count, plain, table
 from pipeline.cli.session import opened, project_option, reading
 from pipeline.settings import load_settings
-from pipeline.stores.costs import Budget, ModelCost, Used
+from pipeline.stores.costs import Budget, ModelCost, Unanswered, Used
 
 DELETED = "(deleted, or not for a document)"
 NO_BUDGET = "none"
@@ -43,6 +43,7 @@ def costs(project: str | None, by_document: bool, as_json: bool) -> None:
     r"""Show what paid services used and cost, by step and model.
 
     By the prices that are set now (PRICES). A call that did not tell its end counts with the most that it could use.
+    MODEL:batch is a model that was asked in batches (OPENAI_BATCH).
 
     \b
     Example:
@@ -51,10 +52,12 @@ def costs(project: str | None, by_document: bool, as_json: bool) -> None:
     """
     with reading(project) as (settings, reports):
         books = reports.costs(settings.prices)
-        models, budget = books.models(), books.budget()
+        models, budget, batches = books.models(), books.budget(), books.batches()
         documents = books.documents() if by_document else []
     if as_json:
-        click.echo(json.dumps(_as_data(reports.project, models, budget, documents if by_document else None)))
+        data = _as_data(reports.project, models, budget, batches)
+        by_path = [{"source_path": path} | used._asdict() for path, used in documents]
+        click.echo(json.dumps(data | ({"documents": by_path} if by_document else {})))
         return
     out = console()
     if not models:
@@ -63,7 +66,7 @@ def costs(project: str | None, by_document: bool, as_json: bool) -> None:
         _print_documents(documents)
     else:
         _print_models(models)
-    for line in budget_lines(budget):
+    for line in batch_lines(batches) + budget_lines(budget):
         out.print(line)
 
 
@@ -120,15 +123,11 @@ def _figures(used: Used) -> tuple[str, ...]:
     return *(f"{n:,}" if n else "" for n in numbers), minutes, amount_text(used.cost)
 
 
-def _as_data(
-    project: str, models: list[ModelCost], budget: Budget, documents: list[tuple[str, Used]] | None
-) -> dict[str, object]:
-    data: dict[str, object] = {
+def _as_data(project: str, models: list[ModelCost], budget: Budget, batches: list[Unanswered]) -> dict[str, object]:
+    return {
         "project": project,
         "models": [row._asdict() for row in models],
         "total": None if any(row.cost is None for row in models) else sum(row.cost or 0 for row in models),
         "budget": budget._asdict(),
+        "batches": [batch._asdict() for batch in batches],
     }
-    if documents is not None:
-        data["documents"] = [{"source_path": path} | used._asdict() for path, used in documents]
-    return data

@@ -19,7 +19,7 @@ from pipeline.engines.ocr.textract_client import features_of, model_of
 from pipeline.engines.remote.finder import PIECE
 from pipeline.engines.remote.vision import TEXT_TOKENS, TOKENS
 from pipeline.hosted import NAME
-from pipeline.model import Prices, Usage, cost_of
+from pipeline.model import IN_BATCHES, Prices, Usage, cost_of
 from pipeline.settings import Settings, load_settings
 from pipeline.wiring import Services
 
@@ -75,7 +75,7 @@ def planned(settings: Settings, found: Measures) -> list[Item]:
         ("OCR", _ocr(s, found)),
         ("speech", _hosted(s.speech_engine, Usage(NAME, s.speech_remote_model, audio_seconds=found.seconds))),
         ("embeddings", _hosted(s.embedding_engine, Usage(NAME, s.embedding_remote_model, found.tokens))),
-        ("entities", _hosted(s.ner_engine, Usage(NAME, s.ner_remote_model, found.asked, found.answers))),
+        ("entities", _hosted(s.ner_engine, Usage(NAME, _reader(s), found.asked, found.answers))),
     ]
     return [Item(kind, usage, _cost(usage, s.prices)) for kind, usage in work]
 
@@ -85,6 +85,11 @@ def _cost(usage: Usage | None, prices: Prices) -> float | None:
     if usage is None or (usage.endpoint and not any(usage[2:])):
         return 0.0
     return cost_of(usage, prices)
+
+
+def _reader(s: Settings) -> str:
+    """The language model that finds names, as its price is named."""
+    return s.ner_remote_model + (IN_BATCHES if s.openai_batch else "")
 
 
 def _hosted(engine: str, usage: Usage) -> Usage | None:

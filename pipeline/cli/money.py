@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from pipeline.cli.output import plain
-from pipeline.stores.costs import Budget, ModelCost
+from pipeline.cli.output import count, duration, plain
+from pipeline.stores.costs import Budget, ModelCost, Unanswered
 
 UNKNOWN = "unknown"
 LEAST = 0.0001
@@ -37,3 +37,16 @@ def budget_lines(budget: Budget) -> list[str]:
     if budget.unpriced:
         lines.append(f"Nothing is paid for before prices are set of: {', '.join(map(plain, budget.unpriced))} (PRICES).")
     return lines
+
+
+def batch_lines(batches: Sequence[Unanswered]) -> list[str]:
+    """What to say of questions that are asked in batches."""
+    return [_batch_line(batch) for batch in batches]
+
+
+def _batch_line(batch: Unanswered) -> str:
+    gathering = batch.state == "gathering"
+    place = "waiting for a batch" if gathering else f"in a batch ({plain(batch.state)})"
+    fault = f": {plain(batch.fault)}" if batch.fault else "."
+    cost = f"at most {amount_text(batch.cost)}" if batch.cost is not None else f"cost {UNKNOWN}"
+    return f"{count(batch.questions, 'question')} {place} for {duration(batch.age)}, {cost}{fault}"

@@ -10,12 +10,12 @@ from rich.console import Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 
-from pipeline.cli.money import budget_lines
+from pipeline.cli.money import batch_lines, budget_lines
 from pipeline.cli.output import COLOURS, console, count, duration, plain, table
 from pipeline.cli.session import project_option, reading
 from pipeline.model import Prices
 from pipeline.status import FINAL, Status
-from pipeline.stores.costs import Budget
+from pipeline.stores.costs import Budget, Unanswered
 from pipeline.stores.reports import Failure, PartlyRead, Reports, StateCount, Totals, Waiting
 
 PAUSE = 1.0
@@ -32,6 +32,7 @@ class Picture(NamedTuple):
     waiting: list[Waiting]
     failures: list[Failure]
     budget: Budget
+    batches: list[Unanswered]
 
 
 @click.command()
@@ -61,6 +62,7 @@ def status(project: str | None, watch: bool, failed: bool, as_json: bool) -> Non
 
 def look(reports: Reports, prices: Prices, failures: int | None = FAILURES_SHOWN) -> Picture:
     """Read the picture from the database; of the failures the first few, or all."""
+    books = reports.costs(prices)
     return Picture(
         reports.project,
         reports.states(),
@@ -68,7 +70,8 @@ def look(reports: Reports, prices: Prices, failures: int | None = FAILURES_SHOWN
         reports.partly_read(),
         reports.waiting(),
         reports.failures(failures),
-        reports.costs(prices).budget(),
+        books.budget(),
+        books.batches(),
     )
 
 
@@ -84,7 +87,7 @@ def drawn(picture: Picture) -> RenderableType:
                 f"{count(wait.documents, 'document')} at {wait.step} wait: {plain(wait.waiting_for)}{after}", style="yellow"
             )
         )
-    parts += [Text(line) for line in budget_lines(picture.budget)]
+    parts += [Text(line) for line in batch_lines(picture.batches) + budget_lines(picture.budget)]
     if picture.failures:
         failed = sum(state.documents for state in picture.states if state.status in FINAL - {Status.COMPLETED})
         parts += [Text(), failures_list(picture.failures, failed)]
@@ -123,6 +126,7 @@ def as_data(picture: Picture) -> dict[str, Any]:
         "waiting": [w._asdict() for w in picture.waiting],
         "failures": [f._asdict() for f in picture.failures],
         "budget": picture.budget._asdict(),
+        "batches": [b._asdict() for b in picture.batches],
     }
 
 

@@ -1,7 +1,8 @@
 """The values that travel between stages. Offsets are code points, end exclusive, unless a field says otherwise."""
 
+from pipeline.model.batches import Batch, BatchAnswer, BatchSeen, WrittenQuestion
 from pipeline.model.embeddings import EmbeddingSpace, UnfilledChunk
-from pipeline.model.engines import Booking, Engine, ObjectPlace, Prices, Usage, cost_of
+from pipeline.model.engines import IN_BATCHES, Booking, Engine, ObjectPlace, Prices, Usage, cost_of
 from pipeline.model.graph import (
     DocumentGraph,
     DocumentNode,
@@ -48,7 +49,11 @@ from pipeline.model.pages import (
 from pipeline.model.work import DocumentId, Due, Handled, Job, Lease, Selection, StoredFile, Submission, Submitted, Verdict
 
 __all__ = [
+    "IN_BATCHES",
     "Attachment",
+    "Batch",
+    "BatchAnswer",
+    "BatchSeen",
     "Booking",
     "Box",
     "Candidates",
@@ -102,5 +107,6 @@ __all__ = [
     "Usage",
     "Verdict",
     "Word",
+    "WrittenQuestion",
     "cost_of",
 ]

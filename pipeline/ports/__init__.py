@@ -4,6 +4,7 @@ An implementation may be used by one thread at a time unless its port says other
 errors once: ``ServiceUnavailable`` or ``Throttled`` for what may pass, ``BadDocument`` for what never will.
 """
 
+from pipeline.ports.batches import QuestionDesk
 from pipeline.ports.documents import Control, DocumentStore, GraphSource, Jobs, Leases, PageRanges, Queue, Results
 from pipeline.ports.files import BlobStore, ObjectBlobs
 from pipeline.ports.graph import GraphStore
@@ -28,6 +29,7 @@ __all__ = [
     "ObjectBlobs",
     "OcrEngine",
     "PageRanges",
+    "QuestionDesk",
     "Queue",
     "RateLimit",
     "Reader",

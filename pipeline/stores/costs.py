@@ -55,6 +55,20 @@ class Budget(NamedTuple):
     unpriced: tuple[str, ...]
 
 
+class Unanswered(NamedTuple):
+    """Questions in a batch, or yet in none (state ``gathering``).
+
+    ``state`` is the service's word for the batch's, ``cost`` what they cost at most (None: unknown), ``age`` in seconds
+    since the oldest was asked.
+    """
+
+    state: str
+    questions: int
+    cost: float | None
+    age: float
+    fault: str
+
+
 class Costs:
     """What one project has cost, by these prices.
 
@@ -78,6 +92,10 @@ class Costs:
         """The budget and what is left of it."""
         amount, used, under_way, unpriced = self._rows("budget")[0]
         return Budget(amount, used, under_way, tuple(unpriced))
+
+    def batches(self) -> list[Unanswered]:
+        """Questions that are not answered yet, by batch."""
+        return [Unanswered(*row) for row in self._rows("batches")]
 
     def set_budget(self, amount: float | None) -> None:
         """Set the budget, or take it away (None); documents that wait for it are sent on at once."""

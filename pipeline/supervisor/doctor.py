@@ -159,9 +159,15 @@ def _services(settings: Settings) -> Iterator[Check]:
                 yield _attempt("bucket", lambda: use.bucket.check())
         if settings.textract_queue_url:
             yield _attempt("textract notices", lambda: _notices(use))
+    yield from _models(settings)
+
+
+def _models(settings: Settings) -> Iterator[Check]:
     hosted = Hosted(settings)
     if settings.ner_engine == "remote":
         yield _attempt("language model", lambda: hosted.finder(None).probe())
+        if settings.openai_batch:
+            yield _attempt("batches", lambda: hosted.batches(settings.ner_remote_model).probe())
     if settings.ocr_engine == "remote":
         yield _attempt("seeing model", lambda: hosted.ocr().probe())
     if settings.embedding_engine == "remote":

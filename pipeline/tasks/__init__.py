@@ -1,5 +1,6 @@
 """Celery's view of the steps: thin. A task loads, calls a pure function of ``stages``, and saves."""
 
+from pipeline.tasks.batches import ask_in_batches
 from pipeline.tasks.embeddings import fill_embeddings
 from pipeline.tasks.entity import extract_entities, resolve_entities
 from pipeline.tasks.files import remove_files
@@ -10,6 +11,7 @@ from pipeline.tasks.textract import check_textract_job_status, start_textract_jo
 
 __all__ = [
     "aggregate_pages",
+    "ask_in_batches",
     "build_relationships",
     "check_textract_job_status",
     "create_document_node",

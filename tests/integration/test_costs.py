@@ -1,8 +1,10 @@
 """What was paid, and what may be paid: the commands on a real database, called as they are typed."""
 
 import json
+import re
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +13,11 @@ import pytest
 from pipeline.cli.main import execute
 from pipeline.endpoints import Endpoints
 from pipeline.errors import OverBudget
-from pipeline.model import Submission, Usage
+from pipeline.model import Submission, Usage, WrittenQuestion
 from pipeline.ports import Charge, charging, metered
 from pipeline.settings import load_settings
 from pipeline.status import Step
+from pipeline.stores.batches import Gathering, PaidBatches
 from pipeline.stores.database import Database
 from pipeline.stores.postgres import PostgresStore
 from pipeline.stores.usage import DatabaseMeter
@@ -102,3 +105,30 @@ def test_a_budget_is_set_shown_kept_and_taken_away(meter: DatabaseMeter, capsys:
 def test_what_is_no_sum_is_refused(meter: DatabaseMeter, capsys: Said, amount: str) -> None:
     said(capsys, "budget", "--", amount, code=2) if amount == "-1" else said(capsys, "budget", amount, code=2)
     assert data(capsys, "budget")["amount"] is None
+
+
+def test_questions_in_batches_are_shown_until_they_are_answered(
+    meter: DatabaseMeter, database_url: str, capsys: Said
+) -> None:
+    with closing(Database(database_url)) as database:
+        gathering = Gathering("api", "mind", 2, 1 << 20, timedelta(days=1))
+        batches = PaidBatches(database, gathering, load_settings().prices, timedelta(days=90))
+        ((document, _),) = PostgresStore(database).claim(1, 1)
+        most = Usage("api", "mind", 500_000, 100_000)
+        with charging(Charge(document, Step.EXTRACT_ENTITIES)):
+            batches.leave({each: WrittenQuestion("{}", most) for each in "abc"})
+        assert batches.begin() == 2
+        assert data(capsys, "status")["batches"][0]["questions"] == 1
+        for command in ("costs", "status"):
+            shown = said(capsys, command)
+            assert "1 question waiting for a batch for" in shown
+            assert re.search(r"2 questions in a batch \(gathered\) for .*, at most 2.00\.", shown)
+        batch = batches.take()
+        assert batch
+        batches.note(batch, state="in_progress", fault="api is overloaded.", again=timedelta(hours=1))
+        assert "(in_progress)" in (shown := said(capsys, "costs"))
+        assert "api is overloaded." in shown
+        assert [(row["state"], row["cost"]) for row in data(capsys, "costs")["batches"]] == [
+            ("gathering", 1),
+            ("in_progress", 2),
+        ]

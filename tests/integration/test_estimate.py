@@ -76,3 +76,11 @@ def test_what_has_no_price_is_named(
     assert (found["total"], found["unpriced"]) == (None, ["new"])
     assert execute(["estimate", "matter/letter.txt"]) == 0
     assert "what new would cost, which no price is set for (PRICES)" in capsys.readouterr().out
+
+
+def test_in_batches_it_costs_half(matter: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    at_once = data(capsys, "matter/letter.txt")
+    monkeypatch.setenv("OPENAI_BATCH", "true")
+    in_batches = data(capsys, "matter/letter.txt")
+    assert in_batches["total"] == pytest.approx(at_once["total"] / 2) != 0
+    assert "mind:batch" in {item["model"] for item in in_batches["items"]}

@@ -19,6 +19,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, NamedTuple, Self
 
 from tests.standins import openai_mind as mind
+from tests.standins.openai_batches import Cabinet, Day
 
 KEY = "test-key"
 UPLOAD_LIMIT = 25 * 1024 * 1024
@@ -64,6 +65,7 @@ class Behaviour:
     temperature: bool = True
     dimension: int = 64
     models: frozenset[str] = frozenset()
+    batches: Day = field(default_factory=Day)
     eyes: Callable[[bytes], str] = lambda _: ""
     ears: Callable[[bytes], dict[str, Any]] = lambda _: {"text": "", "segments": []}
 
@@ -106,6 +108,7 @@ class OpenAIStandIn:
         self._chance = random.Random(seed)
         self._lock = threading.Lock()
         self._arrivals: deque[float] = deque()
+        self.cabinet = Cabinet(self.behaviour.batches, self._line)
         self._server = _Server(("127.0.0.1", port), _Handler)
         self._server.standin = self
 
@@ -127,24 +130,33 @@ class OpenAIStandIn:
         with self._lock:
             return self.books.report(self.behaviour.window)
 
-    def reply(self, path: str, body: dict[str, Any], key: str) -> Reply:
+    def reply(self, path: str, body: dict[str, Any], key: str, method: str = "POST") -> Reply:
         """What a request gets."""
         at = time.monotonic()
         with self._lock:
-            answer = self._decided(path, body, key, at)
+            answer = self._decided(method, path, body, key, at)
             self.books.calls.append(Call(path, body, at, 0 if answer.hang else answer.status))
         time.sleep(self.behaviour.latency)
         return answer
 
-    def _decided(self, path: str, body: dict[str, Any], key: str, at: float) -> Reply:
+    def _decided(self, method: str, path: str, body: dict[str, Any], key: str, at: float) -> Reply:
         if self.script:
             return self.script.popleft()
+        if path.startswith(("/v1/files", "/v1/batches")):
+            return self._key_checked(key) or self._limited(at) or self._unlucky() or self._filed(method, path, body)
         return self._checked(body, key) or self._limited(at) or self._unlucky() or self._answered(path, body)
+
+    def _filed(self, method: str, path: str, body: dict[str, Any]) -> Reply:
+        return Reply(*(self.cabinet.reply(method, path, body) or (404, {})))
+
+    def _line(self, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        answer = self._checked(body, KEY) or self._chat(body)
+        return answer.status, answer.body
 
     def _checked(self, body: dict[str, Any], key: str) -> Reply | None:
         use = self.behaviour
-        if key != KEY:
-            return error(401, f"Incorrect API key provided: {key}.", "invalid_api_key")
+        if refused := self._key_checked(key):
+            return refused
         if use.models and body.get("model") not in use.models:
             return error(404, f"The model {body.get('model')} does not exist", "model_not_found")
         form = (body.get("response_format") or {}).get("type") if "messages" in body else None
@@ -155,6 +167,9 @@ class OpenAIStandIn:
         if use.context and mind.tokens(json.dumps(body.get("messages", ""))) > use.context:
             return error(400, f"This model's maximum context length is {use.context} tokens", "context_length_exceeded")
         return None
+
+    def _key_checked(self, key: str) -> Reply | None:
+        return None if key == KEY else error(401, f"Incorrect API key provided: {key}.", "invalid_api_key")
 
     def _limited(self, at: float) -> Reply | None:
         use = self.behaviour
@@ -296,10 +311,15 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         _, listed, model = self.path.rpartition("/models/")
-        if listed:
+        if self.path.startswith("/v1/"):
+            self._send(self.server.standin.reply(self.path, {"model": model}, self._key(), self.command))
+        elif listed:
             self._send(self.server.standin.reply(self.path, {"model": model}, self._key()))
         else:
             self._send(Reply(body=self.server.standin.report()))
+
+    def do_DELETE(self) -> None:
+        self._send(self.server.standin.reply(self.path, {}, self._key(), self.command))
 
     def do_POST(self) -> None:
         raw = self.rfile.read(int(self.headers["Content-Length"]))
@@ -321,10 +341,9 @@ class _Handler(BaseHTTPRequestHandler):
         whole = message_from_bytes(b"Content-Type: " + kind.encode() + b"\r\n\r\n" + raw)
         parts = [part for part in whole.walk() if not part.is_multipart()]
         fields: dict[str, Any] = {str(part.get_param("name", header="content-disposition")): part for part in parts}
-        return {
-            name: part.get_payload(decode=True) if name == "file" else part.get_payload(decode=True).decode()
-            for name, part in fields.items()
-        }
+        given: dict[str, Any] = {name: part.get_payload(decode=True) for name, part in fields.items()}
+        given = {name: value if name == "file" else value.decode() for name, value in given.items()}
+        return given | {"filename": fields["file"].get_filename()}
 
     def _send(self, reply: Reply) -> None:
         content = reply.body if isinstance(reply.body, bytes) else json.dumps(reply.body).encode()

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from openai import OpenAI
 
 TRIES = 6
+PATIENCE = 30.0
 FIRST_PAUSE = 0.5
 """Seconds before a call that failed is tried again; then twice as long, and so on."""
 
@@ -41,7 +42,7 @@ class Caller:
         patience: seconds in which a call that failed is tried again; a longer fault is raised, and frees the worker.
     """
 
-    def __init__(self, endpoint: Endpoint, office: Office, patience: float = 30.0) -> None:
+    def __init__(self, endpoint: Endpoint, office: Office, patience: float = PATIENCE) -> None:
         self.endpoint = endpoint
         self.office = office
         self._patience = patience

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from pipeline.engines.remote.calling import Caller
 from pipeline.engines.remote.faults import OptionRefused, TooLong, Unanswered
 from pipeline.errors import ServiceUnavailable
-from pipeline.model import Usage
+from pipeline.model import Usage, WrittenQuestion
 
 if TYPE_CHECKING:
     from openai.types.chat import ChatCompletion
@@ -44,6 +44,15 @@ class Chat:
         self._left_out: frozenset[str] = frozenset()
         self._proven = False
 
+    @property
+    def proven(self) -> bool:
+        """Whether the model has answered, so that it is known which options it takes."""
+        return self._proven
+
+    def written(self, question: Question) -> WrittenQuestion:
+        """The question as it is sent, for somebody else to send it."""
+        return WrittenQuestion(json.dumps(self._request(question, "")), self._most(question))
+
     def answer(self, question: Question, check: Callable[[str], object]) -> str:
         """The model's answer.
 
@@ -63,7 +72,7 @@ class Chat:
             return self._checked(question, fault.message, check)
 
     def _checked(self, question: Question, wrong: str, check: Callable[[str], object]) -> str:
-        text = _text(self._asked(question, wrong), self._caller.endpoint.name)
+        text = text_of(self._asked(question, wrong), self._caller.endpoint.name)
         try:
             check(text)
         except ValueError as fault:
@@ -106,17 +115,17 @@ class Chat:
         return True
 
     def _sent(self, question: Question, wrong: str) -> "ChatCompletion":
-        request = self._request(question, wrong)
-
-        endpoint = self._caller.endpoint
-        asked = question.tokens - question.answer
-        most = Usage(endpoint.name, endpoint.model, asked, question.answer, question.pages)
+        request, most = self._request(question, wrong), self._most(question)
 
         def used(answer: "ChatCompletion") -> Usage:
             count = answer.usage
             return most._replace(input_tokens=count.prompt_tokens, output_tokens=count.completion_tokens) if count else most
 
-        return self._caller.call(lambda client: _completion(client.chat.completions.create(**request)), most, used)
+        return self._caller.call(lambda client: completion(client.chat.completions.create(**request)), most, used)
+
+    def _most(self, question: Question) -> Usage:
+        endpoint, asked = self._caller.endpoint, question.tokens - question.answer
+        return Usage(endpoint.name, endpoint.model, asked, question.answer, question.pages)
 
     def _request(self, question: Question, wrong: str) -> dict[str, Any]:
         endpoint = self._caller.endpoint
@@ -143,14 +152,24 @@ def _format(name: str, schema: Mapping[str, object]) -> dict[str, object]:
     return {"type": "json_object"} | ({"schema": schema} if "schema" in name else {})
 
 
-def _completion(answer: "ChatCompletion") -> "ChatCompletion":
-    """The answer, if it is one: some proxies answer with a page of HTML, and the client passes that on."""
+def completion(answer: "ChatCompletion") -> "ChatCompletion":
+    """The answer, if it is one: some proxies answer with a page of HTML, and the client passes that on.
+
+    Raises:
+        ValueError: it is none.
+    """
     if not getattr(answer, "choices", None):
         raise ValueError("no choices")
     return answer
 
 
-def _text(answer: "ChatCompletion", name: str) -> str:
+def text_of(answer: "ChatCompletion", name: str) -> str:
+    """What the endpoint of this name answered.
+
+    Raises:
+        TooLong: the answer is cut off.
+        Unanswered: the model refuses.
+    """
     choice = answer.choices[0]
     if choice.finish_reason == "length":
         raise TooLong(f"{name} cut its answer off.")

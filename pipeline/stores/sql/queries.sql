@@ -187,6 +187,33 @@ select fingerprint, answer from take_answers(%(fingerprints)s, %(document)s, %(k
 -- name: keep_answers
 select keep_answers(%(fingerprints)s, %(answers)s, %(document)s, %(keep)s)::text;
 
+-- name: join_questions
+select fingerprint, failed from join_questions(%(document)s, %(fingerprints)s);
+
+-- name: leave_questions
+select leave_questions(%(document)s, %(step)s, %(endpoint)s, %(model)s, %(questions)s)::text;
+
+-- name: batches_due
+select batches_due(%(endpoint)s, %(model)s, %(most)s, %(bytes)s, %(age)s);
+
+-- name: begin_batch
+select begin_batch(%(endpoint)s, %(model)s, %(prices)s, %(most)s, %(bytes)s, %(age)s, %(open_for)s);
+
+-- name: take_batch
+select take_batch(%(lease)s);
+
+-- name: questions_of_batch
+select fingerprint, request from questions_of_batch(%(batch)s, %(token)s, %(after)s, %(most)s);
+
+-- name: note_batch
+select note_batch(%(batch)s, %(token)s, %(facts)s, %(lease)s, %(again)s)::text;
+
+-- name: settle_questions
+select settle_questions(%(batch)s, %(token)s, %(lines)s, %(keep)s)::text;
+
+-- name: end_batch
+select end_batch(%(batch)s, %(token)s, %(state)s, %(fault)s, %(rest)s, %(hold)s)::text;
+
 -- name: embeddings
 select id::text, engine, dimension, settings, active, fault from list_embeddings();
 

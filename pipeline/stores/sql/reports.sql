@@ -256,6 +256,15 @@ select d.source_path, sum(c.calls)::bigint, sum(c.guessed)::bigint, sum(c.input_
 from project_costs((select id from projects where name = %(project)s), %(prices)s) c left join documents d on d.id = c.document_id
 group by d.source_path order by cost desc nulls first, d.source_path collate "C";
 
+-- Questions of a project that are not answered yet, by batch; first those that are in none.
+-- name: batches
+select coalesce(b.state, 'gathering'), count(*),
+       sum(usage_cost(%(prices)s, q.model || ':batch', q.input_tokens, q.output_tokens, 0, 0))::float,
+       extract(epoch from now() - min(q.left_at))::float, coalesce(b.fault, '')
+from batch_questions q left join paid_batches b on b.id = q.batch_id
+where q.project_id = (select id from projects where name = %(project)s) and q.failed_at is null
+group by b.id order by b.made_at nulls first;
+
 -- name: budget
 select amount::float, used::float, under_way::float, unpriced
 from budget_state((select id from projects where name = %(project)s), %(prices)s);

@@ -14,9 +14,10 @@ begin
     perform set_config('synchronous_commit', 'off', true);
     perform pg_advisory_xact_lock(hashtext('claim_documents'));
     perform fold_counts(1000);
-    -- Documents that wait for money hold up nobody.
+    -- Documents that wait for money, or for a batch, hold up nobody.
     select least(p_limit, p_in_flight - count(*)) into v_free from documents d
-    where d.status in ('queued', 'extracting', 'processing_chunks', 'processing') and waits_for_budget(d) is not true;
+    where d.status in ('queued', 'extracting', 'processing_chunks', 'processing') and waits_for_budget(d) is not true
+      and waits_for_batch(d) is not true;
     if v_free <= 0 then
         return;
     end if;

@@ -1,11 +1,13 @@
--- What paid services use, and budgets. p_prices: {model: {input, output: of a million tokens, page, minute}}.
+-- What paid services use, and budgets. p_prices: {model: {input, output: of a million tokens, page, minute, batch: the share of it that
+-- is paid in a batch, half unless it is named}}.
 
--- Null: the model has no price.
+-- Null: the model has no price. A model is called `NAME:batch` where it is asked in batches.
 create or replace function usage_cost(p_prices jsonb, p_model text, p_input bigint, p_output bigint, p_pages bigint, p_seconds double precision)
 returns numeric language sql immutable parallel safe as $$
-    select coalesce((m ->> 'input')::numeric, 0) * p_input / 1000000 + coalesce((m ->> 'output')::numeric, 0) * p_output / 1000000
-         + coalesce((m ->> 'page')::numeric, 0) * p_pages + coalesce((m ->> 'minute')::numeric, 0) * p_seconds::numeric / 60
-    from (select p_prices -> p_model as m) x where m is not null
+    select (coalesce((m ->> 'input')::numeric, 0) * p_input / 1000000 + coalesce((m ->> 'output')::numeric, 0) * p_output / 1000000
+            + coalesce((m ->> 'page')::numeric, 0) * p_pages + coalesce((m ->> 'minute')::numeric, 0) * p_seconds::numeric / 60)
+           * case when p_prices ? p_model then 1 else coalesce((m ->> 'batch')::numeric, 0.5) end
+    from (select coalesce(p_prices -> p_model, p_prices -> nullif(regexp_replace(p_model, ':batch$', ''), p_model)) as m) x where m is not null
 $$;
 
 -- Begin a paid call: p_most: {endpoint, model, input_tokens, output_tokens, pages, audio_seconds}. It is paid for by the document's
@@ -143,6 +145,7 @@ begin
       and p.document_id = d.id and p.status = 'waiting' and p.not_before > now();
     update documents d set not_before = '-infinity'
     where d.project_id = v_project and on_its_way(d.status) and waits_for_budget(d) and d.not_before > now();
+    update batch_questions set held_until = null where project_id = v_project and held_until is not null;
     perform tell_due();
 end $$;
 
