@@ -28,7 +28,7 @@ def celery_settings(settings: Settings) -> dict[str, Any]:
     return {
         "broker_url": broker,
         "result_backend": backend.get_secret_value() if backend else broker,
-        "imports": ("pipeline.tasks", "pipeline.shutdown"),
+        "imports": ("pipeline.tasks", "pipeline.tasks.observed", "pipeline.shutdown"),
         "task_routes": task_routes(types),
         "task_queues": {w.name: {"exchange": w.name, "routing_key": w.name} for w in types},
         "task_default_queue": "default",

@@ -15,6 +15,7 @@ from pipeline.endpoints import located
 from pipeline.engines.ocr.textract_notices import TextractNotices
 from pipeline.errors import PipelineError, ServiceUnavailable
 from pipeline.model import Due
+from pipeline.observing import formatter
 from pipeline.ports import DocumentStore
 from pipeline.settings import load_settings
 from pipeline.wiring import Services
@@ -170,7 +171,9 @@ def main() -> None:
     from pipeline.workflow import ask, clean, fill, refresh, start
 
     settings = located(load_settings())
-    logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    lines = logging.StreamHandler()
+    lines.setFormatter(formatter(settings.log_format))
+    logging.basicConfig(level=settings.log_level, handlers=[lines])
     use = Services(settings)
 
     def ask_if_due(waiting: Collection[str]) -> None:

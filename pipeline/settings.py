@@ -265,6 +265,8 @@ class Settings(BaseSettings):
     """
     retry_longest_wait: Seconds = timedelta(seconds=120)
     """Longest pause between two tries of a step, in seconds."""
+    log_format: Literal["text", "json"] = "text"
+    """Log lines for people, or JSON objects with document, stage and attempt."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     """How much is logged."""
 

@@ -25,6 +25,7 @@ from pipeline.errors import (
     Throttled,
 )
 from pipeline.model import DocumentId, Engine, Lease, Verdict
+from pipeline.observing import Work, failed, working
 from pipeline.ports import Charge, charging
 from pipeline.status import Step
 from pipeline.wiring import Services, services
@@ -124,11 +125,12 @@ def _perform(task: Task, step: Step, made_by: MadeBy, body: Body, document_id: D
         log.info("%s of %s: %s", step, document_id, verdict)
         raise Ignore
     instead = None
-    if fault is None:
-        with use.heartbeat.of(lease), _handed_back(use, lease), charging(Charge(document_id, step)):
-            instead, fault = _try(use, body, lease)
-    if fault is not None:
-        _settle(use, lease, fault)
+    with working(Work(document_id, "process_pages" if part else step.value, lease.token)):
+        if fault is None:
+            with use.heartbeat.of(lease), _handed_back(use, lease), charging(Charge(document_id, step)):
+                instead, fault = _try(use, body, lease)
+        if fault is not None:
+            _settle(use, lease, fault)
     if instead is not None:
         raise task.replace(instead)
 
@@ -170,6 +172,7 @@ def _settle(use: Services, lease: Lease, fault: Exception) -> None:
         log.info("%s of %s: %s", lease.step, lease.document_id, fault)
         raise Ignore
     code, message, tries = _explain(use, fault)
+    failed(code, message)
     wait, longest = _pause(use, fault)
     try:
         again = use.documents.fail(lease, code, message, None if tries == 0 else wait, tries, longest)
