@@ -1,6 +1,6 @@
 """What is told of the work at hand: log lines and traces with document, stage and attempt.
 
-A trace has its document's id, so nothing travels with a message. Nothing is loaded for it unless OTEL_EXPORTER_OTLP_ENDPOINT is set.
+A trace has its document's id, so nothing travels with a message. Nothing is loaded for traces unless a collector is named.
 """
 
 import json
