@@ -81,6 +81,9 @@ class Settings(BaseSettings):
     Commands that read a project need DATABASE_URL either way.
     """
 
+    legacy_database_url: SecretStr | None = None
+    """PostgreSQL of an earlier system, whose documents `nlp-pipeline migrate documents` moves."""
+
     neo4j_uri: str = ""
     """Graph server, e.g. neo4j://host:7687 or bolt://host:7687. Not set: embedded Bolt server."""
     neo4j_user: str = "neo4j"

@@ -121,10 +121,7 @@ class Services:
         if s.blob_store == "s3":
             return self.bucket
         if s.blob_store == "supabase":
-            from pipeline.stores.supabase_files import SupabaseBlobs
-
-            key = s.supabase_key.get_secret_value() if s.supabase_key else ""
-            return SupabaseBlobs(s.supabase_url, key, s.supabase_bucket)
+            return self.supabase_bucket(s.supabase_bucket)
         from pipeline.stores.files import FolderBlobs
 
         return FolderBlobs(s.files)
@@ -132,10 +129,20 @@ class Services:
     @cached_property
     def bucket(self) -> ObjectBlobs:
         """Files in S3."""
+        return self.s3_bucket(self.settings.s3_bucket, self.settings.s3_prefix)
+
+    def s3_bucket(self, bucket: str, prefix: str = "") -> ObjectBlobs:
+        """Files in any bucket of S3; whoever asks closes it."""
         from pipeline.stores.s3 import S3Blobs
 
+        return S3Blobs(bucket, prefix, self._amazon(self.settings.s3_endpoint_url))
+
+    def supabase_bucket(self, bucket: str) -> BlobStore:
+        """Files in any bucket of Supabase Storage; whoever asks closes it."""
+        from pipeline.stores.supabase_files import SupabaseBlobs
+
         s = self.settings
-        return S3Blobs(s.s3_bucket, s.s3_prefix, self._amazon(s.s3_endpoint_url))
+        return SupabaseBlobs(s.supabase_url, s.supabase_key.get_secret_value() if s.supabase_key else "", bucket)
 
     @cached_property
     def reader(self) -> Reader:

@@ -69,7 +69,7 @@ class Intake:
             self.refused.append(Refused(name, f"{file.fault}."))
             return None
         try:
-            size, sha256 = self._measure(file.path)
+            size, sha256 = measure(file.path, self._largest)
             key = f"{self._reports.project}/{sha256}"
             if known.get(name) != sha256:
                 self._blobs.put(key, file.path)
@@ -78,17 +78,23 @@ class Intake:
             return None
         return Submission(name, storable(file.path.name), key, size, sha256)
 
-    def _measure(self, path: Path) -> tuple[int, str]:
-        try:
-            with path.open("rb") as content:
-                size = os.fstat(content.fileno()).st_size
-                sha256 = hashlib.file_digest(content, "sha256").hexdigest() if size <= self._largest else ""
-        except OSError as fault:
-            raise BadDocument(f"The file cannot be read: {fault.strerror}.") from fault
-        if not sha256:
-            limit = f"{self._largest // MEGABYTE} MB are allowed (MAX_FILE_SIZE)"
-            raise BadDocument(f"The file is too large: {-(-size // MEGABYTE)} MB, {limit}.", "too_large")
-        return size, sha256
+
+def measure(path: Path, largest: int) -> tuple[int, str]:
+    """Size and SHA-256 of a file.
+
+    Raises:
+        BadDocument: it cannot be read, or is larger than ``largest``.
+    """
+    try:
+        with path.open("rb") as content:
+            size = os.fstat(content.fileno()).st_size
+            sha256 = hashlib.file_digest(content, "sha256").hexdigest() if size <= largest else ""
+    except OSError as fault:
+        raise BadDocument(f"The file cannot be read: {fault.strerror}.", "file_missing") from fault
+    if not sha256:
+        limit = f"{largest // MEGABYTE} MB are allowed (MAX_FILE_SIZE)"
+        raise BadDocument(f"The file is too large: {-(-size // MEGABYTE)} MB, {limit}.", "too_large")
+    return size, sha256
 
 
 def checked_project(name: str) -> str:

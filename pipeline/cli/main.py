@@ -39,7 +39,10 @@ COMMANDS = {
     "models": ("models", "List the models: file, origin, licence, hash, and whether it is the official one."),
     "workers": ("workers", "Run all workers of this machine and the queue processor."),
     "worker": ("worker", "Run one worker: ocr, text, entity, graph or default."),
-    "migrate": ("migrate", "Create the tables of the database, or bring them up to date."),
+    "migrate": (
+        "migrate",
+        "Bring the database's tables up to date; `migrate documents`: move documents of earlier systems.",
+    ),
     "doctor": ("servers", "Check what a run needs: Python, disk, wheels, servers, weights."),
 }
 
@@ -47,6 +50,8 @@ COMMANDS = {
 def _unwrapped(command: click.Command) -> click.Command:
     r"""Turn the written ``\b`` of a raw docstring into the character by which click leaves a paragraph's lines alone."""
     command.help = (command.help or "").replace(r"\b", "\b")
+    for inner in command.commands.values() if isinstance(command, click.Group) else ():
+        _unwrapped(inner)
     return command
 
 

@@ -46,7 +46,20 @@ from pipeline.model.pages import (
     Source,
     Word,
 )
-from pipeline.model.work import DocumentId, Due, Handled, Job, Lease, Selection, StoredFile, Submission, Submitted, Verdict
+from pipeline.model.work import (
+    DocumentId,
+    Due,
+    Handled,
+    Job,
+    Lease,
+    Moved,
+    Moving,
+    Selection,
+    StoredFile,
+    Submission,
+    Submitted,
+    Verdict,
+)
 
 __all__ = [
     "IN_BATCHES",
@@ -82,6 +95,8 @@ __all__ = [
     "Job",
     "Lease",
     "Mention",
+    "Moved",
+    "Moving",
     "NameLink",
     "NewName",
     "ObjectPlace",

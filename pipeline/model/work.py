@@ -55,6 +55,26 @@ class Submitted(NamedTuple):
     outcome: str
 
 
+class Moving(NamedTuple):
+    """A row of an earlier system's table that is to become a document; the rest as in ``Submission``."""
+
+    source_id: str
+    project: str
+    source_path: str
+    file_name: str
+    storage_key: str
+    size: int
+    sha256: str
+
+
+class Moved(NamedTuple):
+    """What became of a row: ``moved``, or ``before`` (it was moved already)."""
+
+    source_id: str
+    document_id: DocumentId
+    outcome: str
+
+
 class Selection(NamedTuple):
     """Documents of a project; what is empty does not narrow it.
 

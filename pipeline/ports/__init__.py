@@ -5,7 +5,7 @@ errors once: ``ServiceUnavailable`` or ``Throttled`` for what may pass, ``BadDoc
 """
 
 from pipeline.ports.batches import QuestionDesk
-from pipeline.ports.documents import Control, DocumentStore, GraphSource, Jobs, Leases, PageRanges, Queue, Results
+from pipeline.ports.documents import Control, DocumentStore, GraphSource, Jobs, Leases, Moves, PageRanges, Queue, Results
 from pipeline.ports.files import BlobStore, ObjectBlobs
 from pipeline.ports.graph import GraphStore
 from pipeline.ports.paid import AnswerCache, Charge, Meter, RateLimit, charged_to, charging, metered, remembered
@@ -26,6 +26,7 @@ __all__ = [
     "Leases",
     "MentionFinder",
     "Meter",
+    "Moves",
     "ObjectBlobs",
     "OcrEngine",
     "PageRanges",

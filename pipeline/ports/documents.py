@@ -24,6 +24,8 @@ from pipeline.model import (
     Job,
     Lease,
     Mention,
+    Moved,
+    Moving,
     NameLink,
     NewName,
     Page,
@@ -315,7 +317,23 @@ class Control(Protocol):
         """Keys of stored files that nobody uses, a few at a time: to be deleted while the context lasts."""
 
 
-class DocumentStore(Queue, Leases, PageRanges, Jobs, Results, Vectors, GraphSource, Control, Protocol):
+class Moves(Protocol):
+    """Documents of earlier systems, and those that nobody goes on with. See ``DocumentStore``."""
+
+    def moved(self, source: str, ids: Sequence[str]) -> set[str]:
+        """Which of these rows of an old table were moved already."""
+
+    def move(self, source: str, rows: Sequence[Moving]) -> list[Moved]:
+        """Queue rows of an old table, each once for all time; their files are stored already."""
+
+    def stalled(self, project: str, idle: timedelta) -> list[DocumentId]:
+        """Documents on their way that nobody worked on for so long: no lease was renewed, nothing is waited for."""
+
+    def restart_stalled(self, documents: Sequence[DocumentId], idle: timedelta) -> list[Handled]:
+        """Queue those that still stand still again, at their step: ``queued``; others are ``on_its_way``."""
+
+
+class DocumentStore(Queue, Leases, PageRanges, Jobs, Results, Vectors, GraphSource, Control, Moves, Protocol):
     """The database of record, as the tasks see it. Thread-safe.
 
     What saves results takes a lease, ends it, and raises ``LeaseLost`` if a newer token was given: nothing is written then.

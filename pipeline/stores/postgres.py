@@ -37,16 +37,16 @@ from pipeline.model import (
 )
 from pipeline.status import Step
 from pipeline.stores.calls import Rows
-from pipeline.stores.control import Control
 from pipeline.stores.graph_turns import GraphTurns
 from pipeline.stores.jobs import Jobs
+from pipeline.stores.moves import Moves
 from pipeline.stores.page_ranges import PageRanges, held, page_rows
 from pipeline.stores.vectors import Vectors, vector_text
 
 CHUNKS_AT_ONCE, ROWS_AT_ONCE = 250, 5000  # in one statement; of about a megabyte
 
 
-class PostgresStore(PageRanges, Jobs, Vectors, GraphTurns, Control):
+class PostgresStore(PageRanges, Jobs, Vectors, GraphTurns, Moves):
     """``ports.DocumentStore`` over psycopg.
 
     Args:

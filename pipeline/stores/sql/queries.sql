@@ -160,6 +160,18 @@ select document_id::text, source_path, outcome from reprocess_documents(%(docume
 -- name: delete
 select document_id::text, source_path, outcome from delete_document(%(document)s);
 
+-- name: moved_sources
+select moved_sources(%(source)s, %(ids)s::text[]);
+
+-- name: move_documents
+select source_id, document_id::text, outcome from move_documents(%(source)s, %(files)s);
+
+-- name: stalled_documents
+select stalled_documents(%(project)s, %(idle)s)::text[];
+
+-- name: restart_stalled
+select document_id::text, source_path, outcome from restart_stalled(%(documents)s::uuid[], %(idle)s);
+
 -- name: mark_unused_files
 select mark_unused_files();
 

@@ -1623,6 +1623,69 @@ create or replace function release_leases(p_worker text) returns bigint language
     select count(*) from held, tell_due();
 $$;
 
+-- Documents that come from earlier systems, and our own that nobody went on with.
+
+-- Of these rows of an old table, those that were moved already.
+create or replace function moved_sources(p_source text, p_ids text[]) returns text[] language sql stable as $$
+    select coalesce(array_agg(source_id), '{}') from moved_documents where source = p_source and source_id = any (p_ids)
+$$;
+
+-- Queue rows of an old table: [{source_id, project, and what submit_documents takes}]. Outcomes: moved, before.
+create or replace function move_documents(p_source text, p_files jsonb)
+returns table (source_id text, document_id uuid, outcome text) language plpgsql as $$
+#variable_conflict use_column
+declare
+    f record;
+    v_document uuid;
+begin
+    for f in select file ->> 'source_id' as id, file ->> 'project' as project, file from jsonb_array_elements(p_files) file order by 1 loop
+        insert into moved_documents (source, source_id) values (p_source, f.id) on conflict do nothing;
+        if found then
+            select s.document_id into v_document from submit_documents(f.project, jsonb_build_array(f.file)) s;
+            update moved_documents m set document_id = v_document where m.source = p_source and m.source_id = f.id;
+            return query select f.id, v_document, 'moved';
+        else
+            return query select m.source_id, m.document_id, 'before' from moved_documents m
+            where m.source = p_source and m.source_id = f.id;
+        end if;
+    end loop;
+end $$;
+
+-- Whether nobody has worked on a document on its way for p_idle: no lease was renewed, nothing is waited for.
+create or replace function stands_still(d documents, p_idle interval) returns boolean language sql stable as $$
+    select d.status in ('queued', 'extracting', 'processing_chunks', 'processing')
+       and d.updated_at < now() - p_idle
+       and coalesce(d.lease_until, '-infinity') < now() - p_idle
+       and coalesce(d.not_before, '-infinity') <= now()
+       and not exists (select from document_parts p where p.document_id = d.id and p.lease_until >= now() - p_idle)
+$$;
+
+create or replace function stalled_documents(p_project text, p_idle interval) returns uuid[] language sql stable as $$
+    select coalesce(array_agg(d.id order by d.source_path collate "C"), '{}')
+    from documents d join projects p on p.id = d.project_id
+    where p.name = p_project and d.status in ('queued', 'extracting', 'processing_chunks', 'processing') and stands_still(d, p_idle)
+$$;
+
+-- Queue those of them that still stand still again, at their step. Outcomes: queued, on_its_way.
+create or replace function restart_stalled(p_ids uuid[], p_idle interval)
+returns table (document_id uuid, source_path text, outcome text) language plpgsql as $$
+#variable_conflict use_column
+declare
+    d documents;
+begin
+    for d in select * from documents where id = any (p_ids) order by source_path collate "C" for update loop
+        document_id := d.id;
+        source_path := d.source_path;
+        outcome := 'on_its_way';
+        if stands_still(d, p_idle) then
+            perform cancel_documents(array[d.id]);  -- whoever wakes after all finds its lease gone
+            perform restart_document(d.id, d.step);
+            outcome := 'queued';
+        end if;
+        return next;
+    end loop;
+end $$;
+
 -- Large documents: split into page ranges, each with a lease of its own, and put together when all of them have ended.
 
 -- Commit the split instead of pages: the step stays, the document's own lease ends. p_ranges: [{first, last}], in order. Ranges
@@ -2631,8 +2694,8 @@ end $$;
 -- may do anything. Runs after every migration, and does nothing where these roles do not exist.
 do $access$
 declare
-    v_tables constant text[] := '{answer_uses,batch_question_uses,batch_questions,budgets,canonical_entities,canonical_evidence,chunks,document_counts,document_jobs,document_parts,document_processing_history,document_steps,documents,embedding_portions,embedding_spaces,entities,entity_keys,entity_links,files_unused,graph_changes,graph_outdated,graph_touched,graph_turns,mentions,pages,paid_answers,paid_batches,paid_calls,paid_usage,permitted_moves,project_usage,projects,relation_mentions,relationship_evidence,relationships,schema_migrations,staged_rows}';
-    v_functions constant text[] := '{add_children,advance,amount_text,ask_for_graphs,batches_due,begin_batch,begin_call,begin_part,begin_step,budget_refusal,budget_state,cancel_documents,cancel_embeddings,candidate_names,candidates_of,change_embeddings,check_move,chunk_digest,chunk_dimension,claim_documents,comes_again,commit_chunks,commit_graph,commit_job,commit_mentions,commit_node,commit_pages,commit_part,commit_resolution,count_added,count_changed,count_removed,count_usage,delete_document,derived_id,drop_call,drop_job,drop_old_answers,drop_portions,drop_relations,drop_unused,embedding_progress,end_batch,end_call,end_lost_calls,end_part,end_turn,end_turns_of,end_with_error,ensure_project,entity_summaries,entity_summary,fail_part,fail_step,failed_parts,file_of,files_removed,finish_embeddings,finish_step,fold_counts,forget_answers,forget_questions,forget_results,given_up,graph_busy,graph_is_outdated,graph_pairs,graph_part,graph_related,graph_work,hand_over,has_node,hold_batch,hold_lease,hold_on,hold_part,hold_questions,job_of,join_parts,join_questions,keep_answers,keep_file,leave_questions,list_embeddings,mark_unused_files,mentions_of,missing_parts,names_of,new_token,next_due,next_step,next_wait,node_of,note_batch,note_changes,note_embedding_fault,note_part,note_unused_files,on_its_way,open_embeddings,outdated_documents,outdated_done,pair_weights,parts_finished,parts_lost,pass_on,pass_questions,passage,portions,project_costs,project_counts,put_together,question_call,questions_of_batch,questions_ready,range_of,reading_of,related_of,relation_mentions_of,release_lease,release_leases,release_part,relink,renew_lease,renew_part,renew_turn,repair_documents,report_crash,report_part_crash,reprocess_documents,require_embeddings,restart_document,retry_documents,running_status,save_job,save_job_part,save_relationships,save_vectors,search_chunks,select_documents,set_aside,set_budget,settle_questions,split_document,stage_rows,submit_documents,take_answers,take_batch,take_graph_turn,take_refresh_turn,take_turn,take_unfilled,take_unused_files,tell_due,tell_finished,tell_of_document,tell_waiting,torn_pages,usage_cost,waiting_questions,waits_for_batch,waits_for_budget,wake_jobs,was_told,windows}';
+    v_tables constant text[] := '{answer_uses,batch_question_uses,batch_questions,budgets,canonical_entities,canonical_evidence,chunks,document_counts,document_jobs,document_parts,document_processing_history,document_steps,documents,embedding_portions,embedding_spaces,entities,entity_keys,entity_links,files_unused,graph_changes,graph_outdated,graph_touched,graph_turns,mentions,moved_documents,pages,paid_answers,paid_batches,paid_calls,paid_usage,permitted_moves,project_usage,projects,relation_mentions,relationship_evidence,relationships,schema_migrations,staged_rows}';
+    v_functions constant text[] := '{add_children,advance,amount_text,ask_for_graphs,batches_due,begin_batch,begin_call,begin_part,begin_step,budget_refusal,budget_state,cancel_documents,cancel_embeddings,candidate_names,candidates_of,change_embeddings,check_move,chunk_digest,chunk_dimension,claim_documents,comes_again,commit_chunks,commit_graph,commit_job,commit_mentions,commit_node,commit_pages,commit_part,commit_resolution,count_added,count_changed,count_removed,count_usage,delete_document,derived_id,drop_call,drop_job,drop_old_answers,drop_portions,drop_relations,drop_unused,embedding_progress,end_batch,end_call,end_lost_calls,end_part,end_turn,end_turns_of,end_with_error,ensure_project,entity_summaries,entity_summary,fail_part,fail_step,failed_parts,file_of,files_removed,finish_embeddings,finish_step,fold_counts,forget_answers,forget_questions,forget_results,given_up,graph_busy,graph_is_outdated,graph_pairs,graph_part,graph_related,graph_work,hand_over,has_node,hold_batch,hold_lease,hold_on,hold_part,hold_questions,job_of,join_parts,join_questions,keep_answers,keep_file,leave_questions,list_embeddings,mark_unused_files,mentions_of,missing_parts,move_documents,moved_sources,names_of,new_token,next_due,next_step,next_wait,node_of,note_batch,note_changes,note_embedding_fault,note_part,note_unused_files,on_its_way,open_embeddings,outdated_documents,outdated_done,pair_weights,parts_finished,parts_lost,pass_on,pass_questions,passage,portions,project_costs,project_counts,put_together,question_call,questions_of_batch,questions_ready,range_of,reading_of,related_of,relation_mentions_of,release_lease,release_leases,release_part,relink,renew_lease,renew_part,renew_turn,repair_documents,report_crash,report_part_crash,reprocess_documents,require_embeddings,restart_document,restart_stalled,retry_documents,running_status,save_job,save_job_part,save_relationships,save_vectors,search_chunks,select_documents,set_aside,set_budget,settle_questions,split_document,stage_rows,stalled_documents,stands_still,submit_documents,take_answers,take_batch,take_graph_turn,take_refresh_turn,take_turn,take_unfilled,take_unused_files,tell_due,tell_finished,tell_of_document,tell_waiting,torn_pages,usage_cost,waiting_questions,waits_for_batch,waits_for_budget,wake_jobs,was_told,windows}';
     o record;
 begin
     if (select count(*) from pg_roles where rolname in ('anon', 'authenticated', 'service_role')) < 3 then
