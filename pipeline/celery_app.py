@@ -6,6 +6,7 @@ Settings are read when Celery first asks for its configuration, not on import.
 from functools import partialmethod
 from typing import Any
 
+import click
 from celery import Celery
 from celery.app.amqp import AMQP
 from kombu.connection import Connection
@@ -15,19 +16,21 @@ from pipeline.queues import task_routes
 from pipeline.settings import Settings, load_settings
 
 RESULTS_KEPT = 7 * 24 * 3600
+PURGE = (
+    "The database will fill the queues again: messages of documents on their way come anew within REPAIR_AFTER. "
+    "To stop documents: nlp-pipeline cancel."
+)
 LONGEST_PAUSE = 10  # seconds between two tries to reach the broker
 
 
 def celery_settings(settings: Settings) -> dict[str, Any]:
     """Celery's configuration: delivery at least once, one message at a time, ids as JSON only."""
-    broker = settings.broker
-    backend = settings.celery_result_backend
     sockets = {"socket_timeout": 30, "socket_connect_timeout": 10, "socket_keepalive": True}
     types = settings.worker_types
     most_tasks = max(settings.celery_worker_concurrency or 0, *(w.concurrency for w in types))
     return {
-        "broker_url": broker,
-        "result_backend": backend.get_secret_value() if backend else broker,
+        "broker_url": settings.broker,
+        "result_backend": settings.results,
         "imports": ("pipeline.tasks", "pipeline.tasks.observed", "pipeline.shutdown"),
         "task_routes": task_routes(types),
         "task_queues": {w.name: {"exchange": w.name, "routing_key": w.name} for w in types},
@@ -47,6 +50,7 @@ def celery_settings(settings: Settings) -> dict[str, Any]:
         "worker_concurrency": settings.celery_worker_concurrency,
         "worker_cancel_long_running_tasks_on_connection_loss": False,
         "worker_hijack_root_logger": True,
+        "task_ignore_result": settings.celery_task_ignore_result,
         "result_expires": RESULTS_KEPT,
         "result_backend_always_retry": True,
         "result_backend_max_retries": 60,
@@ -73,5 +77,13 @@ class Broker(Connection):
     ensure_connection = partialmethod(Connection.ensure_connection, interval_max=LONGEST_PAUSE)
 
 
+def _warn_of_purge() -> None:
+    """Say what Celery's own question leaves out, where this is loaded for `celery purge`."""
+    context = click.get_current_context(silent=True)
+    if context is not None and context.invoked_subcommand == "purge":
+        click.echo(PURGE, err=True)
+
+
+_warn_of_purge()
 app = Celery("nlp_pipeline", amqp=type("Messages", (AMQP,), {"Connection": Broker}))
 app.add_defaults(lambda: celery_settings(located(load_settings())))

@@ -1,13 +1,17 @@
-"""What the values of settings may be: durations, prices, names of engines."""
+"""What the values of settings may be: durations, addresses, prices, names of engines."""
 
 import json
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
 
 from pipeline.plugins import Group, installed
+
+LEAST_LEASE = timedelta(seconds=3)
+LEAST_REPAIR = timedelta(seconds=2)
 
 
 def _seconds(value: object) -> object:
@@ -29,6 +33,31 @@ def prices_of(value: object) -> object:
     except ValueError:
         raise ValueError("this is no JSON") from None
 
+
+def _checked_certificate(url: SecretStr) -> SecretStr:
+    """Refuse what switches off the check of the certificate."""
+    for name, value in parse_qsl(urlsplit(url.get_secret_value()).query):
+        unchecked = name == "ssl_cert_reqs" and value.lower().removeprefix("cert_") != "required"
+        if unchecked or (name == "ssl_check_hostname" and value.lower() in {"false", "0", "no"}):
+            raise ValueError(
+                f"{name}={value} lets anybody answer in the server's place: leave it out. The certificate of an authority "
+                "of your own goes into REDIS_CA_CERTS"
+            )
+    return url
+
+
+def with_certificates(url: str, authority: Path | None) -> str:
+    """A ``rediss://`` URL that says how the certificate is checked, as Celery demands; any other URL as it is."""
+    parts = urlsplit(url)
+    if parts.scheme != "rediss":
+        return url
+    query = dict(parse_qsl(parts.query)) | {"ssl_cert_reqs": "required"}
+    if authority:
+        query.setdefault("ssl_ca_certs", str(authority.absolute()))
+    return urlunsplit(parts._replace(query=urlencode(query, safe="/")))
+
+
+BrokerUrl = Annotated[SecretStr, AfterValidator(_checked_certificate)]
 
 Seconds = Annotated[timedelta, BeforeValidator(_seconds), Field(gt=timedelta())]
 
@@ -56,6 +85,36 @@ OcrEngineName = Annotated[str, _engine(Group.OCR, "auto", "tesseract", "rapidocr
 SpeechEngineName = Annotated[str, _engine(Group.SPEECH, "faster-whisper", "openai-whisper", "remote")]
 EmbeddingEngineName = Annotated[str, _engine(Group.EMBEDDING, "onnx", "sentence-transformers", "remote")]
 NerEngineName = Annotated[str, _engine(Group.NER, "local", "remote")]
+
+
+def check_times(
+    *, soft: timedelta, hard: timedelta, visibility: timedelta, lease: timedelta, repair: timedelta, poll: timedelta
+) -> None:
+    """Refuse times that contradict each other."""
+    if hard >= visibility:
+        raise ValueError(
+            "CELERY_TASK_TIME_LIMIT must be below CELERY_VISIBILITY_TIMEOUT: "
+            "a task that lives longer is delivered a second time."
+        )
+    if soft > hard:
+        raise ValueError("CELERY_TASK_SOFT_TIME_LIMIT must not be above CELERY_TASK_TIME_LIMIT.")
+    if lease < LEAST_LEASE:
+        raise ValueError(
+            f"LEASE_DURATION must be {LEAST_LEASE.seconds} seconds or more: "
+            "it is renewed at a third of it, and one late renewal must not lose it."
+        )
+    if lease >= hard:
+        raise ValueError("LEASE_DURATION must be below CELERY_TASK_TIME_LIMIT: set it to some seconds, 20 is usual.")
+    if repair < LEAST_REPAIR:
+        raise ValueError(
+            f"REPAIR_AFTER must be {LEAST_REPAIR.seconds} seconds or more: "
+            "a message that is just being delivered is not lost."
+        )
+    if poll > min(lease, repair):
+        raise ValueError(
+            "POLL_INTERVAL must not be above LEASE_DURATION and REPAIR_AFTER: "
+            "what was lost is only found when the queue processor looks."
+        )
 
 
 def explained(fault: ValueError) -> str:

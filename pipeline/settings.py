@@ -9,25 +9,26 @@ from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import quote
 
-from pydantic import AliasChoices, BeforeValidator, Field, SecretStr, model_validator
+from pydantic import AliasChoices, BeforeValidator, Field, FilePath, SecretStr, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from pipeline.errors import Misconfigured
 from pipeline.queues import WITH_LANGUAGE_MODEL, WORKER_TYPES, WorkerType
 from pipeline.setting_types import (
+    BrokerUrl,
     EmbeddingEngineName,
     NerEngineName,
     OcrEngineName,
     Price,
     Seconds,
     SpeechEngineName,
+    check_times,
     explained,
     prices_of,
+    with_certificates,
 )
 
 MEGABYTE = 1024 * 1024
-LEAST_LEASE = timedelta(seconds=3)
-LEAST_REPAIR = timedelta(seconds=2)
 
 
 class Settings(BaseSettings):
@@ -43,14 +44,14 @@ class Settings(BaseSettings):
     nlp_pipeline_project: str = "default"
     """Project (matter) that commands work on unless told otherwise."""
 
-    celery_broker_url: SecretStr | None = Field(
+    celery_broker_url: BrokerUrl | None = Field(
         None, validation_alias=AliasChoices("CELERY_BROKER_URL", "CELERY_REDIS_URL", "REDIS_URL")
     )
     """Broker, e.g. redis://:password@host:6379/0 (rediss:// for TLS). Not set: embedded Valkey.
 
     Also read: CELERY_REDIS_URL, REDIS_URL.
     """
-    celery_result_backend: SecretStr | None = None
+    celery_result_backend: BrokerUrl | None = None
     """Where Celery keeps results; the broker unless set."""
     redis_host: str = ""
     """Host of the broker, if no URL is set."""
@@ -58,6 +59,8 @@ class Settings(BaseSettings):
     """Port of the broker, used with REDIS_HOST."""
     redis_password: SecretStr | None = None
     """Password of the broker, used with REDIS_HOST."""
+    redis_ca_certs: FilePath | None = None
+    """Certificates (PEM) of the authority that a rediss:// server is checked by; those of this machine unless set."""
     celery_worker_concurrency: int | None = Field(None, ge=1, le=1000)
     """Tasks that one worker runs at once; the table of queues decides unless set."""
     celery_worker_prefetch_multiplier: int = Field(1, ge=1)
@@ -68,6 +71,8 @@ class Settings(BaseSettings):
     """Time after which a task is asked to stop, in seconds."""
     celery_task_time_limit: Seconds = timedelta(seconds=3600)
     """Time after which a task is ended by force, in seconds; below the visibility timeout."""
+    celery_task_ignore_result: bool = True
+    """Whether Celery keeps no results of tasks; else for seven days. What became of a document is in the database."""
     celery_visibility_timeout: Seconds = timedelta(seconds=7200)
     """Time after which the broker delivers an unacknowledged task again, in seconds."""
     celery_worker_soft_shutdown_timeout: Seconds = timedelta(seconds=30)
@@ -275,30 +280,14 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _check_times(self) -> Self:
-        if self.celery_task_time_limit >= self.celery_visibility_timeout:
-            raise ValueError(
-                "CELERY_TASK_TIME_LIMIT must be below CELERY_VISIBILITY_TIMEOUT: "
-                "a task that lives longer is delivered a second time."
-            )
-        if self.celery_task_soft_time_limit > self.celery_task_time_limit:
-            raise ValueError("CELERY_TASK_SOFT_TIME_LIMIT must not be above CELERY_TASK_TIME_LIMIT.")
-        if self.lease_duration < LEAST_LEASE:
-            raise ValueError(
-                f"LEASE_DURATION must be {LEAST_LEASE.seconds} seconds or more: "
-                "it is renewed at a third of it, and one late renewal must not lose it."
-            )
-        if self.lease_duration >= self.celery_task_time_limit:
-            raise ValueError("LEASE_DURATION must be below CELERY_TASK_TIME_LIMIT: set it to some seconds, 20 is usual.")
-        if self.repair_after < LEAST_REPAIR:
-            raise ValueError(
-                f"REPAIR_AFTER must be {LEAST_REPAIR.seconds} seconds or more: "
-                "a message that is just being delivered is not lost."
-            )
-        if self.poll_interval > min(self.lease_duration, self.repair_after):
-            raise ValueError(
-                "POLL_INTERVAL must not be above LEASE_DURATION and REPAIR_AFTER: "
-                "what was lost is only found when the queue processor looks."
-            )
+        check_times(
+            soft=self.celery_task_soft_time_limit,
+            hard=self.celery_task_time_limit,
+            visibility=self.celery_visibility_timeout,
+            lease=self.lease_duration,
+            repair=self.repair_after,
+            poll=self.poll_interval,
+        )
         return self
 
     @model_validator(mode="after")
@@ -351,11 +340,17 @@ class Settings(BaseSettings):
     def broker(self) -> str:
         """The broker's URL, with its password; "" if it is to be embedded."""
         if self.celery_broker_url is not None:
-            return self.celery_broker_url.get_secret_value()
+            return with_certificates(self.celery_broker_url.get_secret_value(), self.redis_ca_certs)
         if not self.redis_host:
             return ""
         password = f":{quote(self.redis_password.get_secret_value(), safe='')}@" if self.redis_password else ""
         return f"redis://{password}{self.redis_host}:{self.redis_port}/0"
+
+    @property
+    def results(self) -> str:
+        """Where Celery keeps results."""
+        backend = self.celery_result_backend
+        return with_certificates(backend.get_secret_value(), self.redis_ca_certs) if backend else self.broker
 
     @property
     def database(self) -> str:

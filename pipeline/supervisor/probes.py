@@ -32,6 +32,11 @@ def ping_broker(url: str) -> str:
     except (redis.AuthenticationError, ValueError) as fault:
         raise Misconfigured(f"The broker at {where(url)} refuses: {_first_line(fault)}.", "refused") from None
     except redis.RedisError as fault:
+        if "CERTIFICATE_VERIFY_FAILED" in str(fault):
+            message = (
+                f"Nobody vouches for the certificate of the broker at {where(url)}: set REDIS_CA_CERTS, or use its own name."
+            )
+            raise Misconfigured(message, "certificate") from None
         raise ServiceUnavailable(f"The broker at {where(url)} does not answer: {_first_line(fault)}.") from None
     return f"{facts.get('server_name', 'redis')} {facts.get('valkey_version', facts.get('redis_version', ''))}"
 

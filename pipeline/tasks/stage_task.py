@@ -43,7 +43,6 @@ OPTIONS = {
     "bind": True,
     "max_retries": None,
     "default_retry_delay": 0,  # of a message whose process was lost: the database decides whether it counts
-    "ignore_result": True,
     "Request": "pipeline.tasks.watched:WatchedRequest",
 }
 
@@ -68,10 +67,11 @@ def stage_task(step: Step, made_by: MadeBy, name: str = "") -> Callable[[Body], 
             _perform(task, step, made_by, body, document_id)
 
         @wraps(body)
-        def task(self: Task, document_id: str) -> None:
+        def task(self: Task, document_id: str) -> str:
             began = time.monotonic()
             perform(self, DocumentId(document_id))
             _go_on_here(self, DocumentId(document_id), began)
+            return document_id
 
         _performers[name or step.value] = perform
         return app.task(task, name=name or step.value, **OPTIONS)

@@ -5,6 +5,7 @@ from urllib.parse import unquote, urlsplit
 import pytest
 from pydantic import SecretStr
 
+from pipeline.celery_app import celery_settings
 from pipeline.errors import Misconfigured
 from pipeline.settings import Settings, load_settings
 
@@ -156,3 +157,43 @@ def test_prices_that_are_none_are_refused(value: str, monkeypatch: pytest.Monkey
     monkeypatch.setenv("PRICES", value)
     with pytest.raises(Misconfigured, match="PRICES"):
         load_settings(_env_file=None)
+
+
+def test_a_tls_broker_is_checked_by_its_certificate(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("REDIS_URL", "rediss://:pw@queue:6380/1")
+    monkeypatch.setenv("CELERY_RESULT_BACKEND", "rediss://:pw@results:6380/2?ssl_cert_reqs=CERT_REQUIRED")
+    assert settings().broker == "rediss://:pw@queue:6380/1?ssl_cert_reqs=required"
+    (tmp_path / "authority.pem").write_text("")
+    monkeypatch.setenv("REDIS_CA_CERTS", str(tmp_path / "authority.pem"))
+    with_authority = f"?ssl_cert_reqs=required&ssl_ca_certs={tmp_path}/authority.pem"
+    assert settings().broker == "rediss://:pw@queue:6380/1" + with_authority
+    assert settings().results == "rediss://:pw@results:6380/2" + with_authority
+
+
+@pytest.mark.parametrize("query", ["ssl_cert_reqs=none", "ssl_cert_reqs=CERT_OPTIONAL", "ssl_check_hostname=false"])
+def test_a_certificate_that_is_not_checked_is_refused(monkeypatch: pytest.MonkeyPatch, query: str) -> None:
+    monkeypatch.setenv("REDIS_URL", f"rediss://:{SECRET}@queue:6380/1?{query}")
+    with pytest.raises(Misconfigured, match="lets anybody answer") as fault:
+        settings()
+    assert SECRET not in str(fault.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "conf", "told"),
+    [
+        ("CELERY_RESULT_BACKEND", "redis://results/3", "result_backend", "redis://results/3"),
+        ("CELERY_WORKER_CONCURRENCY", "16", "worker_concurrency", 16),
+        ("CELERY_WORKER_PREFETCH_MULTIPLIER", "4", "worker_prefetch_multiplier", 4),
+        ("CELERY_WORKER_MAX_TASKS_PER_CHILD", "1000", "worker_max_tasks_per_child", 1000),
+        ("CELERY_TASK_TIME_LIMIT", "3900", "task_time_limit", 3900),
+        ("CELERY_TASK_SOFT_TIME_LIMIT", "3400", "task_soft_time_limit", 3400),
+        ("CELERY_TASK_IGNORE_RESULT", "false", "task_ignore_result", False),
+        ("REDIS_URL", "redis://queue/1", "broker_url", "redis://queue/1"),
+        ("LOG_LEVEL", "INFO", "result_expires", 7 * 24 * 3600),
+    ],
+)
+def test_celery_is_told_what_the_earlier_systems_settings_say(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, conf: str, told: object
+) -> None:
+    monkeypatch.setenv(name, value)
+    assert celery_settings(settings())[conf] == told
