@@ -8,7 +8,7 @@ DOCS ?= samples/ravensport
 export PYTHONDONTWRITEBYTECODE :=
 export PYTHONPYCACHEPREFIX ?= $(CURDIR)/.venv/compiled
 
-.PHONY: venv run test proofs lint bench supabase lock clean
+.PHONY: venv run test proofs lint bench docs supabase lock clean
 
 venv: .venv/.ready
 
@@ -44,6 +44,10 @@ bench: .venv/.ready-dev
 	$(BIN)/python benchmarks/scans.py
 	$(BIN)/python benchmarks/memory.py
 	$(BIN)/python benchmarks/many_documents.py
+
+# Pages of docs/ as a site, to be opened at build/docs/index.html.
+docs: .venv/.ready-dev
+	$(BIN)/python -m sphinx -W -n -q --keep-going -b html -d build/doctrees docs build/docs
 
 supabase: .venv/.ready-dev
 	$(BIN)/nlp-pipeline migrate --write-supabase supabase
