@@ -73,6 +73,7 @@ TABLES = (
     "test_embedding_change.py",
     "test_language_model.py",
     "test_a_backup_made_in_the_middle",
+    "while_a_batch_is_answered",
     "[supabase",
 )
 SHORT = (

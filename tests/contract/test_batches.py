@@ -275,7 +275,6 @@ def test_questions_leave_with_their_document(
     assert [row.calls for row in costs.models()] == [2], "what was paid is counted"
     kept = KeptAnswers(calls, MemoryAnswers()).get(["a", "b", "shared"])
     assert kept == ({"b": "{}", "shared": "{}"} if act == "cancel" else {}), "answers belong to documents"
-    batches.due()
     left = db.execute("select fingerprint from batch_questions").fetchall()
     assert left == ([("a",)] if act == "cancel" else [])
 
@@ -301,8 +300,16 @@ def test_a_question_that_was_answered_meanwhile_is_not_sent(
     with charging(Charge(document)):
         KeptAnswers(calls, MemoryAnswers()).put({"a": "{}"})
     assert batches.begin() == 0
-    batches.due()
+    assert not batches.due()
+    db.execute("select drop_old_questions()")
     assert db.execute("select from batch_questions").fetchall() == []
+
+
+def test_a_question_that_is_asked_no_more_leaves(db: Db, store: PostgresStore, batches: PaidBatches) -> None:
+    document = waiting(store, batches, "one", "old", "kept")
+    db.execute("update documents set not_before = null")
+    assert ask(store, batches, document, "kept", "new") == {"kept": False}
+    assert db.execute("select fingerprint from batch_questions order by 1").fetchall() == [("kept",), ("new",)]
 
 
 def test_the_books_of_the_meter_are_the_same(store: PostgresStore, batches: PaidBatches, calls: Calls, costs: Costs) -> None:

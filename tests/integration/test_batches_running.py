@@ -1,8 +1,11 @@
 """Questions to a language model in batches: real workers, a stand-in, and deaths in between."""
 
+import os
+import signal
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import psycopg
@@ -106,6 +109,28 @@ def test_documents_wait_for_their_batch_and_go_on_by_themselves(
     assert costs.budget().under_way == 0
     assert service.cabinet.files == {}, "texts of documents do not stay there"
     assert db.execute("select from document_processing_history where outcome = 'failed'").fetchall() == []
+
+
+def test_a_worker_and_a_queue_processor_that_are_killed_while_a_batch_is_answered_cost_nothing(
+    settings: Settings, use: Services, service: OpenAIStandIn, db: Db, costs: Costs, tmp_path: Path
+) -> None:
+    service.behaviour.batches.looks = 12
+    environment = environment_with(settings, service, OPENAI_BATCH_AGE="8")
+    submit(use, tmp_path, TEXTS)
+    rest = partial(worker, environment, tmp_path / "rest.log", queues=REST)
+    entity = partial(worker, environment, tmp_path / "entity.log", "--pool", "gevent", queues="entity", tasks=20)
+    with entity() as asking, rest() as first, processor(environment, tmp_path / "processor.log") as other:
+        until(db, "select from paid_batches where state = 'in_progress'", bool)
+        for each in (asking, first, other):
+            os.killpg(each.pid, signal.SIGKILL)
+    died(db)
+    with entity(), rest(), processor(environment, tmp_path / "processor.log"):
+        until(db, ENDED, lambda rows: len(rows) == len(TEXTS) and all_completed(rows))
+        until(db, "select from paid_batches where ended_at is null", lambda rows: not rows)
+    report = service.report()
+    assert (report["answered"], report["paid_twice"], service.cabinet.files) == (len(TEXTS), 0, {})
+    assert sum(row.calls for row in costs.models()) == len(TEXTS)
+    assert [row for row in costs.models() if row.guessed] == []
 
 
 QUESTIONS = tuple(str(n) * 64 for n in range(4))

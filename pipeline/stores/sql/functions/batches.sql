@@ -11,7 +11,7 @@ create or replace function join_questions(p_document uuid, p_fingerprints text[]
 returns table (fingerprint text, failed boolean) language plpgsql as $$
 #variable_conflict use_column
 begin
-    delete from batch_question_uses where document_id = p_document and fingerprint <> all (p_fingerprints);
+    perform forget_questions(p_document, p_fingerprints);
     insert into batch_question_uses (fingerprint, document_id)
     select q.fingerprint, d.id from batch_questions q cross join documents d
     where q.fingerprint = any (p_fingerprints) and d.id = p_document order by 1
@@ -37,14 +37,17 @@ begin
     on conflict do nothing;
 end $$;
 
--- Nobody waits for these questions of the document any more: it is deleted, or its content is another. Of those that were sent
--- already the text goes; the answer will be dropped. For use inside other functions.
-create or replace function forget_questions(p_document uuid) returns void language plpgsql as $$
+-- The document waits for no questions any more but these: it is deleted, or its content is another. What no document waits for goes;
+-- of what was sent already only the text, and its answer will be dropped. For use inside other functions.
+create or replace function forget_questions(p_document uuid, p_but text[] default '{}') returns void language plpgsql as $$
 declare
     v_own text[];
 begin
-    with gone as (delete from batch_question_uses where document_id = p_document returning fingerprint)
+    with gone as (delete from batch_question_uses where document_id = p_document and fingerprint <> all (p_but) returning fingerprint)
     select array_agg(fingerprint) into v_own from gone;
+    if v_own is null then
+        return;
+    end if;
     perform from batch_questions where fingerprint = any (v_own) order by fingerprint for update;
     update batch_questions q set request = null
     where q.fingerprint = any (v_own) and not exists (select from batch_question_uses u where u.fingerprint = q.fingerprint);
@@ -52,37 +55,52 @@ begin
       and not exists (select from batch_question_uses u where u.fingerprint = q.fingerprint);
 end $$;
 
--- Questions that can be sent now, for a document that is on its way.
+-- Questions that can be sent now, for a document that is on its way. Written so that answers and documents are looked up one by one: a
+-- planner that takes few documents to be on their way would read all of those for each question.
 create or replace function waiting_questions(p_endpoint text, p_model text) returns setof batch_questions language sql stable as $$
     select q.* from batch_questions q
     where q.batch_id is null and q.failed_at is null and q.endpoint = p_endpoint and q.model = p_model and q.request is not null
       and coalesce(q.held_until < now(), true)
-      and not exists (select from paid_answers a where a.fingerprint = q.fingerprint)
-      and exists (select from batch_question_uses u join documents d on d.id = u.document_id
-                  where u.fingerprint = q.fingerprint and on_its_way(d.status))
+      and (select true from paid_answers a where a.fingerprint = q.fingerprint) is null
+      and exists (select from batch_question_uses u
+                  where u.fingerprint = q.fingerprint and (select on_its_way(d.status) from documents d where d.id = u.document_id))
 $$;
 
--- Whether there are enough of them, or the oldest has waited long enough; not while the service has too much.
+-- Whether there are enough of them, or the oldest has waited long enough; not while the service has too much. Those that nobody waits
+-- for are counted only if it would be so without them: it is asked every few seconds.
 create or replace function questions_ready(p_endpoint text, p_model text, p_most integer, p_bytes bigint, p_age interval)
+returns boolean language plpgsql stable as $$
+begin
+    return not exists (select from paid_batches where endpoint = p_endpoint and model = p_model and held_until > now())
+       and (select questions_suffice(count(*), sum(octet_length(q.request)), min(q.left_at), p_most, p_bytes, p_age) from batch_questions q
+            where q.batch_id is null and q.failed_at is null and q.endpoint = p_endpoint and q.model = p_model
+              and coalesce(q.held_until < now(), true))
+       and (select questions_suffice(count(*), sum(octet_length(q.request)), min(q.left_at), p_most, p_bytes, p_age)
+            from waiting_questions(p_endpoint, p_model) q);
+end $$;
+
+create or replace function questions_suffice(p_questions bigint, p_size bigint, p_oldest timestamptz, p_most integer, p_bytes bigint, p_age interval)
 returns boolean language sql stable as $$
-    select coalesce(count(*) >= p_most or sum(octet_length(request)) >= p_bytes or min(left_at) <= now() - p_age, false)
-           and not exists (select from paid_batches where endpoint = p_endpoint and model = p_model and held_until > now())
-    from waiting_questions(p_endpoint, p_model)
+    select p_questions > 0 and (p_questions >= p_most or p_size >= p_bytes or p_oldest <= now() - p_age)
 $$;
 
--- Whether a batch is to be made or looked at. What has had its time goes by the way. An empty model: none is to be made.
+-- Whether a batch is to be made or looked at. An empty model: none is to be made.
 create or replace function batches_due(p_endpoint text, p_model text, p_most integer, p_bytes bigint, p_age interval)
-returns boolean language plpgsql as $$
-begin
+returns boolean language sql stable as $$
+    select exists (select from paid_batches where ended_at is null and look_at <= now() and coalesce(taken_until < now(), true))
+        or (p_model <> '' and questions_ready(p_endpoint, p_model, p_most, p_bytes, p_age))
+$$;
+
+-- What has had its time: questions that nobody waits for, that were answered in another way, or failed long ago; old batches. For use
+-- inside other functions.
+create or replace function drop_old_questions() returns void language sql as $$
     delete from batch_questions q where q.batch_id is null
-      and (exists (select from paid_answers a where a.fingerprint = q.fingerprint)
-           or not exists (select from batch_question_uses u where u.fingerprint = q.fingerprint)
-           or q.failed_at < now() - interval '7 days');
+      and (failed_at < now() - interval '7 days'
+           or (select true from paid_answers a where a.fingerprint = q.fingerprint)
+           or not exists (select from batch_question_uses u where u.fingerprint = q.fingerprint));
     delete from paid_batches b where b.ended_at < now() - interval '30 days'
       and not exists (select from batch_questions q where q.batch_id = b.id);
-    return exists (select from paid_batches where ended_at is null and look_at <= now() and coalesce(taken_until < now(), true))
-        or (p_model <> '' and questions_ready(p_endpoint, p_model, p_most, p_bytes, p_age));
-end $$;
+$$;
 
 -- Make a batch of what waits, if it is time to: the oldest first, at most so many questions and bytes, and no more than the budgets of
 -- their projects bear. What they may cost is under way from now on. Returns how many questions there are in it.
@@ -241,7 +259,7 @@ begin
     update paid_batches set answered = answered + coalesce(cardinality(p_answered), 0), failed = failed + coalesce(cardinality(p_failed), 0)
     where id = p_batch;
     update documents d set not_before = '-infinity' from (
-        select id from documents x where x.id = any (v_documents) and on_its_way(x.status) and x.lease_until is null and x.not_before > now() and not exists (
+        select id from documents x where x.id = any (v_documents) and x.lease_until is null and x.not_before > now() and not exists (
             select from batch_question_uses u join batch_questions q using (fingerprint) where u.document_id = x.id and q.failed_at is null)
         order by id for update) ready
     where d.id = ready.id;
@@ -272,4 +290,5 @@ begin
     end if;
     update paid_batches set state = p_state, fault = nullif(p_fault, ''), ended_at = now(), held_until = now() + p_hold, taken_until = null
     where id = p_batch;
+    perform drop_old_questions();
 end $$;

@@ -71,7 +71,7 @@ create or replace function join_questions(p_document uuid, p_fingerprints text[]
 returns table (fingerprint text, failed boolean) language plpgsql as $$
 #variable_conflict use_column
 begin
-    delete from batch_question_uses where document_id = p_document and fingerprint <> all (p_fingerprints);
+    perform forget_questions(p_document, p_fingerprints);
     insert into batch_question_uses (fingerprint, document_id)
     select q.fingerprint, d.id from batch_questions q cross join documents d
     where q.fingerprint = any (p_fingerprints) and d.id = p_document order by 1
@@ -97,14 +97,17 @@ begin
     on conflict do nothing;
 end $$;
 
--- Nobody waits for these questions of the document any more: it is deleted, or its content is another. Of those that were sent
--- already the text goes; the answer will be dropped. For use inside other functions.
-create or replace function forget_questions(p_document uuid) returns void language plpgsql as $$
+-- The document waits for no questions any more but these: it is deleted, or its content is another. What no document waits for goes;
+-- of what was sent already only the text, and its answer will be dropped. For use inside other functions.
+create or replace function forget_questions(p_document uuid, p_but text[] default '{}') returns void language plpgsql as $$
 declare
     v_own text[];
 begin
-    with gone as (delete from batch_question_uses where document_id = p_document returning fingerprint)
+    with gone as (delete from batch_question_uses where document_id = p_document and fingerprint <> all (p_but) returning fingerprint)
     select array_agg(fingerprint) into v_own from gone;
+    if v_own is null then
+        return;
+    end if;
     perform from batch_questions where fingerprint = any (v_own) order by fingerprint for update;
     update batch_questions q set request = null
     where q.fingerprint = any (v_own) and not exists (select from batch_question_uses u where u.fingerprint = q.fingerprint);
@@ -112,37 +115,52 @@ begin
       and not exists (select from batch_question_uses u where u.fingerprint = q.fingerprint);
 end $$;
 
--- Questions that can be sent now, for a document that is on its way.
+-- Questions that can be sent now, for a document that is on its way. Written so that answers and documents are looked up one by one: a
+-- planner that takes few documents to be on their way would read all of those for each question.
 create or replace function waiting_questions(p_endpoint text, p_model text) returns setof batch_questions language sql stable as $$
     select q.* from batch_questions q
     where q.batch_id is null and q.failed_at is null and q.endpoint = p_endpoint and q.model = p_model and q.request is not null
       and coalesce(q.held_until < now(), true)
-      and not exists (select from paid_answers a where a.fingerprint = q.fingerprint)
-      and exists (select from batch_question_uses u join documents d on d.id = u.document_id
-                  where u.fingerprint = q.fingerprint and on_its_way(d.status))
+      and (select true from paid_answers a where a.fingerprint = q.fingerprint) is null
+      and exists (select from batch_question_uses u
+                  where u.fingerprint = q.fingerprint and (select on_its_way(d.status) from documents d where d.id = u.document_id))
 $$;
 
--- Whether there are enough of them, or the oldest has waited long enough; not while the service has too much.
+-- Whether there are enough of them, or the oldest has waited long enough; not while the service has too much. Those that nobody waits
+-- for are counted only if it would be so without them: it is asked every few seconds.
 create or replace function questions_ready(p_endpoint text, p_model text, p_most integer, p_bytes bigint, p_age interval)
+returns boolean language plpgsql stable as $$
+begin
+    return not exists (select from paid_batches where endpoint = p_endpoint and model = p_model and held_until > now())
+       and (select questions_suffice(count(*), sum(octet_length(q.request)), min(q.left_at), p_most, p_bytes, p_age) from batch_questions q
+            where q.batch_id is null and q.failed_at is null and q.endpoint = p_endpoint and q.model = p_model
+              and coalesce(q.held_until < now(), true))
+       and (select questions_suffice(count(*), sum(octet_length(q.request)), min(q.left_at), p_most, p_bytes, p_age)
+            from waiting_questions(p_endpoint, p_model) q);
+end $$;
+
+create or replace function questions_suffice(p_questions bigint, p_size bigint, p_oldest timestamptz, p_most integer, p_bytes bigint, p_age interval)
 returns boolean language sql stable as $$
-    select coalesce(count(*) >= p_most or sum(octet_length(request)) >= p_bytes or min(left_at) <= now() - p_age, false)
-           and not exists (select from paid_batches where endpoint = p_endpoint and model = p_model and held_until > now())
-    from waiting_questions(p_endpoint, p_model)
+    select p_questions > 0 and (p_questions >= p_most or p_size >= p_bytes or p_oldest <= now() - p_age)
 $$;
 
--- Whether a batch is to be made or looked at. What has had its time goes by the way. An empty model: none is to be made.
+-- Whether a batch is to be made or looked at. An empty model: none is to be made.
 create or replace function batches_due(p_endpoint text, p_model text, p_most integer, p_bytes bigint, p_age interval)
-returns boolean language plpgsql as $$
-begin
+returns boolean language sql stable as $$
+    select exists (select from paid_batches where ended_at is null and look_at <= now() and coalesce(taken_until < now(), true))
+        or (p_model <> '' and questions_ready(p_endpoint, p_model, p_most, p_bytes, p_age))
+$$;
+
+-- What has had its time: questions that nobody waits for, that were answered in another way, or failed long ago; old batches. For use
+-- inside other functions.
+create or replace function drop_old_questions() returns void language sql as $$
     delete from batch_questions q where q.batch_id is null
-      and (exists (select from paid_answers a where a.fingerprint = q.fingerprint)
-           or not exists (select from batch_question_uses u where u.fingerprint = q.fingerprint)
-           or q.failed_at < now() - interval '7 days');
+      and (failed_at < now() - interval '7 days'
+           or (select true from paid_answers a where a.fingerprint = q.fingerprint)
+           or not exists (select from batch_question_uses u where u.fingerprint = q.fingerprint));
     delete from paid_batches b where b.ended_at < now() - interval '30 days'
       and not exists (select from batch_questions q where q.batch_id = b.id);
-    return exists (select from paid_batches where ended_at is null and look_at <= now() and coalesce(taken_until < now(), true))
-        or (p_model <> '' and questions_ready(p_endpoint, p_model, p_most, p_bytes, p_age));
-end $$;
+$$;
 
 -- Make a batch of what waits, if it is time to: the oldest first, at most so many questions and bytes, and no more than the budgets of
 -- their projects bear. What they may cost is under way from now on. Returns how many questions there are in it.
@@ -301,7 +319,7 @@ begin
     update paid_batches set answered = answered + coalesce(cardinality(p_answered), 0), failed = failed + coalesce(cardinality(p_failed), 0)
     where id = p_batch;
     update documents d set not_before = '-infinity' from (
-        select id from documents x where x.id = any (v_documents) and on_its_way(x.status) and x.lease_until is null and x.not_before > now() and not exists (
+        select id from documents x where x.id = any (v_documents) and x.lease_until is null and x.not_before > now() and not exists (
             select from batch_question_uses u join batch_questions q using (fingerprint) where u.document_id = x.id and q.failed_at is null)
         order by id for update) ready
     where d.id = ready.id;
@@ -332,6 +350,7 @@ begin
     end if;
     update paid_batches set state = p_state, fault = nullif(p_fault, ''), ended_at = now(), held_until = now() + p_hold, taken_until = null
     where id = p_batch;
+    perform drop_old_questions();
 end $$;
 
 -- Which documents go next.
@@ -2695,7 +2714,7 @@ end $$;
 do $access$
 declare
     v_tables constant text[] := '{answer_uses,batch_question_uses,batch_questions,budgets,canonical_entities,canonical_evidence,chunks,document_counts,document_jobs,document_parts,document_processing_history,document_steps,documents,embedding_portions,embedding_spaces,entities,entity_keys,entity_links,files_unused,graph_changes,graph_outdated,graph_touched,graph_turns,mentions,moved_documents,pages,paid_answers,paid_batches,paid_calls,paid_usage,permitted_moves,project_usage,projects,relation_mentions,relationship_evidence,relationships,schema_migrations,staged_rows}';
-    v_functions constant text[] := '{add_children,advance,amount_text,ask_for_graphs,batches_due,begin_batch,begin_call,begin_part,begin_step,budget_refusal,budget_state,cancel_documents,cancel_embeddings,candidate_names,candidates_of,change_embeddings,check_move,chunk_digest,chunk_dimension,claim_documents,comes_again,commit_chunks,commit_graph,commit_job,commit_mentions,commit_node,commit_pages,commit_part,commit_resolution,count_added,count_changed,count_removed,count_usage,delete_document,derived_id,drop_call,drop_job,drop_old_answers,drop_portions,drop_relations,drop_unused,embedding_progress,end_batch,end_call,end_lost_calls,end_part,end_turn,end_turns_of,end_with_error,ensure_project,entity_summaries,entity_summary,fail_part,fail_step,failed_parts,file_of,files_removed,finish_embeddings,finish_step,fold_counts,forget_answers,forget_questions,forget_results,given_up,graph_busy,graph_is_outdated,graph_pairs,graph_part,graph_related,graph_work,hand_over,has_node,hold_batch,hold_lease,hold_on,hold_part,hold_questions,job_of,join_parts,join_questions,keep_answers,keep_file,leave_questions,list_embeddings,mark_unused_files,mentions_of,missing_parts,move_documents,moved_sources,names_of,new_token,next_due,next_step,next_wait,node_of,note_batch,note_changes,note_embedding_fault,note_part,note_unused_files,on_its_way,open_embeddings,outdated_documents,outdated_done,pair_weights,parts_finished,parts_lost,pass_on,pass_questions,passage,portions,project_costs,project_counts,put_together,question_call,questions_of_batch,questions_ready,range_of,reading_of,related_of,relation_mentions_of,release_lease,release_leases,release_part,relink,renew_lease,renew_part,renew_turn,repair_documents,report_crash,report_part_crash,reprocess_documents,require_embeddings,restart_document,restart_stalled,retry_documents,running_status,save_job,save_job_part,save_relationships,save_vectors,search_chunks,select_documents,set_aside,set_budget,settle_questions,split_document,stage_rows,stalled_documents,stands_still,submit_documents,take_answers,take_batch,take_graph_turn,take_refresh_turn,take_turn,take_unfilled,take_unused_files,tell_due,tell_finished,tell_of_document,tell_waiting,torn_pages,usage_cost,waiting_questions,waits_for_batch,waits_for_budget,wake_jobs,was_told,windows}';
+    v_functions constant text[] := '{add_children,advance,amount_text,ask_for_graphs,batches_due,begin_batch,begin_call,begin_part,begin_step,budget_refusal,budget_state,cancel_documents,cancel_embeddings,candidate_names,candidates_of,change_embeddings,check_move,chunk_digest,chunk_dimension,claim_documents,comes_again,commit_chunks,commit_graph,commit_job,commit_mentions,commit_node,commit_pages,commit_part,commit_resolution,count_added,count_changed,count_removed,count_usage,delete_document,derived_id,drop_call,drop_job,drop_old_answers,drop_old_questions,drop_portions,drop_relations,drop_unused,embedding_progress,end_batch,end_call,end_lost_calls,end_part,end_turn,end_turns_of,end_with_error,ensure_project,entity_summaries,entity_summary,fail_part,fail_step,failed_parts,file_of,files_removed,finish_embeddings,finish_step,fold_counts,forget_answers,forget_questions,forget_results,given_up,graph_busy,graph_is_outdated,graph_pairs,graph_part,graph_related,graph_work,hand_over,has_node,hold_batch,hold_lease,hold_on,hold_part,hold_questions,job_of,join_parts,join_questions,keep_answers,keep_file,leave_questions,list_embeddings,mark_unused_files,mentions_of,missing_parts,move_documents,moved_sources,names_of,new_token,next_due,next_step,next_wait,node_of,note_batch,note_changes,note_embedding_fault,note_part,note_unused_files,on_its_way,open_embeddings,outdated_documents,outdated_done,pair_weights,parts_finished,parts_lost,pass_on,pass_questions,passage,portions,project_costs,project_counts,put_together,question_call,questions_of_batch,questions_ready,questions_suffice,range_of,reading_of,related_of,relation_mentions_of,release_lease,release_leases,release_part,relink,renew_lease,renew_part,renew_turn,repair_documents,report_crash,report_part_crash,reprocess_documents,require_embeddings,restart_document,restart_stalled,retry_documents,running_status,save_job,save_job_part,save_relationships,save_vectors,search_chunks,select_documents,set_aside,set_budget,settle_questions,split_document,stage_rows,stalled_documents,stands_still,submit_documents,take_answers,take_batch,take_graph_turn,take_refresh_turn,take_turn,take_unfilled,take_unused_files,tell_due,tell_finished,tell_of_document,tell_waiting,torn_pages,usage_cost,waiting_questions,waits_for_batch,waits_for_budget,wake_jobs,was_told,windows}';
     o record;
 begin
     if (select count(*) from pg_roles where rolname in ('anon', 'authenticated', 'service_role')) < 3 then
