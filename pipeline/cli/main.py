@@ -39,6 +39,7 @@ COMMANDS = {
     "models": ("models", "List the models: file, origin, licence, hash, and whether it is the official one."),
     "workers": ("workers", "Run all workers of this machine and the queue processor."),
     "worker": ("worker", "Run one worker: ocr, text, entity, graph or default."),
+    "flower": ("flower", "Run Flower, Celery's web page about workers and tasks, behind a password."),
     "migrate": (
         "migrate",
         "Bring the database's tables up to date; `migrate documents`: move documents of earlier systems.",

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import socket
 import subprocess
 import time
 import urllib.error
@@ -34,9 +35,9 @@ def script(place: Place, *words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, env=place.environment, cwd=ROOT, capture_output=True, text=True, timeout=200, check=False)
 
 
-def page(password: str) -> str:
+def page(password: str, port: int = 5555) -> str:
     """Flower's list of workers, as soon as it answers."""
-    question = urllib.request.Request("http://127.0.0.1:5555/api/workers?refresh=1")
+    question = urllib.request.Request(f"http://127.0.0.1:{port}/api/workers?refresh=1")
     question.add_header("Authorization", "Basic " + base64.b64encode(f"admin:{password}".encode()).decode())
     until = time.monotonic() + 60
     while True:
@@ -69,6 +70,20 @@ def test_chosen_workers_run_and_a_second_start_is_refused(place: Place) -> None:
     assert "run already: nlp-pipeline down ends them" in again.stderr
     place.run("down")
     assert place.processes() == []
+
+
+def test_flower_alone_has_a_password_too(place: Place) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    with place.start("flower", "--port", port) as flower:
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            page("wrong", port)
+        refused.value.close()
+        assert refused.value.code == 401
+        assert json.loads(page(Home(place.home).password("flower"), port)) == {}
+        flower.terminate()
+        said, _ = flower.communicate(timeout=30)
+    assert f"Flower: http://127.0.0.1:{port}, user admin" in said
 
 
 def test_an_unknown_type_is_refused(place: Place) -> None:

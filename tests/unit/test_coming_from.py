@@ -52,6 +52,8 @@ def test_a_command_of_today_is_there(command: str) -> None:
         assert words[1:3] == ["-A", "pipeline.celery_app"]
         assert words[3] in {*celery.commands, "flower"}
         assert {name for w, name in pairwise(words) if w == "-Q"} <= {*QUEUES, "ocr_pages,ocr"}
+    elif words[0] == "systemctl":
+        assert (ROOT / "deploy" / "systemd" / words[-1]).is_file()
     elif words[0] == "redis-cli":
         assert words[2] in QUEUES
     else:
