@@ -3,6 +3,7 @@
 import json
 import time
 from contextlib import nullcontext
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import click
@@ -10,6 +11,9 @@ from rich.console import Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 
+from pipeline.cli.document import as_data as document_data
+from pipeline.cli.document import drawn as document_drawn
+from pipeline.cli.files import source_path
 from pipeline.cli.money import batch_lines, budget_lines
 from pipeline.cli.output import COLOURS, console, count, duration, plain, table
 from pipeline.cli.session import project_option, reading
@@ -20,6 +24,7 @@ from pipeline.stores.reports import Failure, PartlyRead, Reports, StateCount, To
 
 PAUSE = 1.0
 FAILURES_SHOWN = 20
+NOT_FOUND = 3
 
 
 class Picture(NamedTuple):
@@ -36,20 +41,33 @@ class Picture(NamedTuple):
 
 
 @click.command()
+@click.argument("document", required=False)
 @project_option
 @click.option("--watch", is_flag=True, help="Go on showing it until every document has ended.")
 @click.option("--failed", is_flag=True, help="List the documents that failed, and nothing else.")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON object.")
-def status(project: str | None, watch: bool, failed: bool, as_json: bool) -> None:
+@click.pass_context
+def status(
+    context: click.Context, document: str | None, project: str | None, watch: bool, failed: bool, as_json: bool
+) -> None:
     r"""Show where documents stand, what waits for what, and what failed and why.
+
+    With DOCUMENT (path or id) that one alone: what was done to it, by what, and what happened on the way.
+
+    Exit code 3 if there is no such document.
 
     \b
     Example:
       nlp-pipeline status --watch
       nlp-pipeline status --failed --project harbour
+      nlp-pipeline status letters/1843-02-05.txt
     """
+    if document and (watch or failed):
+        raise click.UsageError("--watch and --failed are of all documents.")
     with reading(project) as (settings, reports):
         prices = settings.prices
+        if document:
+            context.exit(_one(reports, document, as_json=as_json))
         if watch and not as_json:
             _watch(reports, prices)
         elif as_json:
@@ -58,6 +76,17 @@ def status(project: str | None, watch: bool, failed: bool, as_json: bool) -> Non
             console().print(failures_list(reports.failures()))
         else:
             console().print(drawn(look(reports, prices)))
+
+
+def _one(reports: Reports, name: str, *, as_json: bool) -> int:
+    story = reports.story([name, source_path(Path(name), Path.cwd())])
+    if as_json:
+        click.echo(json.dumps(story and document_data(story), ensure_ascii=False))
+    elif story:
+        console().print(document_drawn(story))
+    else:
+        click.echo(f"There is no document {plain(name)}.", err=True)
+    return 0 if story else NOT_FOUND
 
 
 def look(reports: Reports, prices: Prices, failures: int | None = FAILURES_SHOWN) -> Picture:

@@ -17,6 +17,7 @@ from pipeline.stores.costs import Costs
 from pipeline.stores.database import Database
 from pipeline.stores.graph_content import Project, content_rows, content_sizes
 from pipeline.stores.statements import load_statements
+from pipeline.stores.stories import Story, read_story
 from pipeline.stores.vectors import vector_text
 
 SQL = load_statements("sql/reports.sql")
@@ -202,6 +203,10 @@ class Reports:
         """These documents and all their attachments, by state and step."""
         rows = self._rows("progress", documents=list(documents))
         return [Group(Status(status), Step(step), ids) for status, step, ids in rows]
+
+    def story(self, names: Sequence[str]) -> Story | None:
+        """What became of the document with one of these paths or ids; None: there is none."""
+        return read_story(self._rows, names)
 
     def graph_waits(self) -> bool:
         """Whether the graph's figures are still to be brought up to date."""

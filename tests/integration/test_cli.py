@@ -14,6 +14,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import IO, Any
 
+import psycopg
 import pytest
 
 from pipeline.cli import export
@@ -77,6 +78,31 @@ def test_status_for_people_and_programs(capsys: pytest.CaptureFixture[str]) -> N
     assert "in/broken.pdf" in shown
     assert said(capsys, "status", "--failed").count("\n") == 1
     said(capsys, "status", "--project", "nothing", code=2)
+
+
+@pytest.mark.usefixtures("matter")
+def test_status_of_one_document_tells_what_was_done_and_what_happened(
+    capsys: pytest.CaptureFixture[str], database_url: str
+) -> None:
+    with psycopg.connect(database_url) as db:
+        db.execute("update document_steps set notes = '{\"dropped\": 1, \"fallbacks\": 12}' where step = 'extract_entities'")
+        ((path, key),) = db.execute(
+            "select source_path, id::text from documents where status = 'completed' limit 1"
+        ).fetchall()
+    data = json.loads(said(capsys, "status", path, "--json"))
+    assert (data["id"], data["source_path"], data["status"]) == (key, path, "completed")
+    assert [each["step"] for each in data["steps"]] == [str(step) for step in Step]
+    assert {each["step"]: each["notes"] for each in data["steps"] if each["notes"]} == {
+        "extract_entities": {"dropped": 1, "fallbacks": 12}
+    }
+    assert [each["step"] for each in data["events"] if each["outcome"] == "done"] == [str(step) for step in Step]
+    assert json.loads(said(capsys, "status", key, "--json")) == data
+    shown = " ".join(said(capsys, "status", path).split())
+    assert "1 dropped: not in the text, 12 read by the local model" in shown
+    assert "encrypted" in said(capsys, "status", "in/broken.pdf")
+    assert said(capsys, "status", "in/nothing.txt", code=3) == ""
+    assert json.loads(said(capsys, "status", "in/nothing.txt", "--json", code=3)) is None
+    said(capsys, "status", path, "--watch", code=2)
 
 
 @pytest.mark.usefixtures("matter")

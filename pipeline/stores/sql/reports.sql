@@ -46,6 +46,22 @@ with recursive family (id) as (
 select d.status::text, d.step::text, array_agg(d.id::text)
 from family f join documents d on d.id = f.id group by d.status, d.step;
 
+-- name: document
+select d.id::text, d.source_path, d.status::text, d.step::text, d.page_count, d.chunk_count, d.mention_count, coalesce(d.waiting_for, ''),
+       coalesce(d.error_code, ''), coalesce(d.error_message, '')
+from documents d
+where d.project_id = %(project)s and (d.source_path = any (%(names)s::text[]) or d.id::text = any (%(names)s::text[]))
+order by array_position(%(names)s::text[], d.source_path) limit 1;
+
+-- name: document_steps
+select s.step::text, s.engine, to_char(s.finished_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'), s.notes
+from document_steps s where s.document_id = %(document)s order by s.step;
+
+-- name: document_events
+select h.step::text, h.outcome, coalesce(h.worker, ''), to_char(h.finished_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'),
+       coalesce(extract(epoch from h.finished_at - h.started_at), 0)::float, coalesce(h.error_code, ''), coalesce(h.error_message, '')
+from document_processing_history h where h.document_id = %(document)s order by h.id;
+
 -- name: outcomes
 select d.source_path, d.status::text, d.step::text, coalesce(d.error_code, ''), coalesce(d.error_message, ''),
        (select count(*) from pages p where p.document_id = d.id),
