@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from types import UnionType
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Literal, Union, get_args, get_origin
 
 from annotated_types import Ge, Le
 from pydantic import SecretStr
@@ -13,12 +13,13 @@ from pipeline.settings import Settings
 
 HEAD = """# Settings
 
-From the environment, or from a file `.env` in the folder where a command or worker is started; the environment wins. All of them are read
-once, when a process starts: start workers anew after a change. A value that is empty is not set. Times are seconds, or durations like
-`PT2M`. Passwords and keys (secret) are never printed.
+From the environment, or from a file `.env` in the folder where a command or worker is started; the environment wins. All of
+them are read once, when a process starts: start workers anew after a change. A value that is empty is not set. Times are
+seconds, or durations like `PT2M`. Passwords and keys (secret) are never printed.
 
-What is wrong or contradicts something else is refused at the start, with a sentence that says what to set. `nlp-pipeline doctor` tries every
-service that is set. Every worker, queue processor and machine of an installation has the same settings, but for places like `NLP_PIPELINE_HOME`.
+What is wrong or contradicts something else is refused at the start, with a sentence that says what to set. `nlp-pipeline
+doctor` tries every service that is set. All workers, queue processors and machines of an installation have the same
+settings, but for places like `NLP_PIPELINE_HOME`.
 """
 
 # The first setting of each group: the others follow in the order of the class.
@@ -91,7 +92,7 @@ def allowed(field: FieldInfo) -> str:
     return f"{least} to {most}" if least and most else f"{least} or more" if least else f"up to {most}" if most else ""
 
 
-def flat(annotation: Any) -> Iterator[Any]:
+def flat(annotation: object) -> Iterator[object]:
     """The types of an annotation: of a union each, of an annotated one what is annotated."""
     if get_origin(annotation) in (Union, UnionType):
         for part in get_args(annotation):
