@@ -220,7 +220,9 @@ def _check_statuses(mapping: Mapping, asked: Asked, surveyed: Sequence[Surveyed]
     known = known_statuses(mapping, surveyed)
     for status in asked.statuses:
         if status not in known:
-            raise click.UsageError(f"There is no state {status!r} in {mapping.table}; there are {', '.join(sorted(known))}.")
+            raise click.UsageError(
+                f"There is no state {status!r} in {mapping.table}; there are {', '.join(sorted(known - {''}))}."
+            )
 
 
 def _wanted(mapping: Mapping, asked: Asked) -> Wanted:

@@ -1,10 +1,13 @@
 """Documents of earlier systems, and those that nobody goes on with: a part of ``ports.DocumentStore``."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
 
+import psycopg
 from psycopg.types.json import Jsonb
 
+from pipeline.errors import Misconfigured
 from pipeline.model import DocumentId, Handled, Moved, Moving
 from pipeline.stores.control import Control
 
@@ -14,7 +17,8 @@ class Moves(Control):
 
     def moved(self, source: str, ids: Sequence[str]) -> set[str]:
         """See ``ports.DocumentStore``."""
-        return set(self._db.value("moved_sources", source=source, ids=list(ids)))
+        with _schema():
+            return set(self._db.value("moved_sources", source=source, ids=list(ids)))
 
     def move(self, source: str, rows: Sequence[Moving]) -> list[Moved]:
         """See ``ports.DocumentStore``."""
@@ -26,8 +30,19 @@ class Moves(Control):
 
     def stalled(self, project: str, idle: timedelta) -> list[DocumentId]:
         """See ``ports.DocumentStore``."""
-        return [DocumentId(document) for document in self._db.value("stalled_documents", project=project, idle=idle)]
+        with _schema():
+            return [DocumentId(document) for document in self._db.value("stalled_documents", project=project, idle=idle)]
 
     def restart_stalled(self, documents: Sequence[DocumentId], idle: timedelta) -> list[Handled]:
         """See ``ports.DocumentStore``."""
         return self._each("restart_stalled", documents, idle=idle)
+
+
+@contextmanager
+def _schema() -> Iterator[None]:
+    try:
+        yield
+    except psycopg.errors.UndefinedFunction as fault:
+        raise Misconfigured(
+            "The database was never set up, or by an older version: nlp-pipeline migrate.", "no_schema"
+        ) from fault

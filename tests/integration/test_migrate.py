@@ -2,8 +2,10 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -249,7 +251,7 @@ def test_files_lie_in_buckets_and_in_storage(
 @pytest.mark.parametrize(
     ("words", "code", "sentence"),
     [
-        (("--status", "pendign"), 2, "There is no state 'pendign' in archive.papers; there are , completed"),
+        (("--status", "pendign"), 2, "There is no state 'pendign' in archive.papers; there are completed, ocr_failed"),
         (("pending",), 2, "States stand behind --status"),
         (("--stalled-after", "soon"), 2, "say how long, such as 24h"),
         (("--mapping", "half.toml"), 2, "half.toml: columns.id: it is missing."),
@@ -308,6 +310,32 @@ def test_our_own_table_and_ids_that_stand_twice_are_refused(
     old.execute("alter table archive.papers drop constraint papers_pkey")
     old.execute("update archive.papers set paper = 1 where paper = 2")
     assert "1 values that are empty or stand twice" in fault(capsys, *OLD_TABLE)
+
+
+@pytest.mark.usefixtures("old")
+def test_a_database_without_our_tables_is_told_of(
+    empty_database_url: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", empty_database_url)
+    assert "was never set up, or by an older version: nlp-pipeline migrate." in fault(capsys, *OLD_TABLE)
+
+
+def test_what_is_stopped_says_how_far_it_came_and_goes_on(old: Connection, db: Connection, place: Path) -> None:
+    old.execute(
+        "insert into archive.papers (paper, state, place) select n, 'pending', 'a.txt' from generate_series(100, 400) n"
+    )
+    command = [sys.executable, "-m", "pipeline.cli.main", "migrate", "documents", *OLD_TABLE]
+    slow = subprocess.Popen([*command, "--rate", "30"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=place)
+    while not documents(db):
+        assert slow.poll() is None
+        time.sleep(0.05)
+    slow.send_signal(signal.SIGTERM)
+    said, told = slow.communicate(timeout=60)
+    assert (slow.returncode, "Stopped." in told) == (130, True)
+    stopped = len(documents(db))
+    assert f"{stopped} documents moved. Not finished: the same command goes on." in said
+    assert subprocess.run(command, capture_output=True, cwd=place, check=False).returncode == 3
+    assert len(documents(db)) == 304 > stopped
 
 
 @pytest.mark.usefixtures("old")
