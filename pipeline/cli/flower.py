@@ -1,6 +1,7 @@
 """Flower, Celery's web page about workers and tasks: on this machine alone, and behind a password."""
 
 import os
+import socket
 import sys
 from importlib.util import find_spec
 
@@ -28,6 +29,21 @@ def command(settings: Settings, address: str = ADDRESS, port: int = PORT) -> lis
     ]  # fmt: skip
 
 
+def check_port(address: str = ADDRESS, port: int = PORT) -> None:
+    """Say in one sentence what Flower would tell in many.
+
+    Raises:
+        Misconfigured: it cannot listen there.
+    """
+    try:
+        socket.create_server((address, port)).close()
+    except OSError as fault:
+        reason = os.strerror(fault.errno) if fault.errno and fault.errno > 0 else str(fault)
+        raise Misconfigured(
+            f"Flower cannot listen on {address}:{port}: {reason}. Elsewhere: nlp-pipeline flower --port N.", "port"
+        ) from None
+
+
 def environment(settings: Settings) -> dict[str, str]:
     """Its password, which other users cannot read there; made once, kept with those of the servers."""
     return {"FLOWER_BASIC_AUTH": f"{USER}:{Home(settings.home).password('flower')}"}
@@ -40,7 +56,7 @@ def where(settings: Settings, address: str = ADDRESS, port: int = PORT) -> str:
 
 @click.command()
 @click.option(
-    "--address", default=ADDRESS, show_default=True, help="Where it listens; others can reach more than this machine."
+    "--address", default=ADDRESS, show_default=True, help="Where it listens; other machines can reach any other address."
 )
 @click.option("--port", type=click.IntRange(1, 65535), default=PORT, show_default=True, help="On which port.")
 def flower(address: str, port: int) -> None:
@@ -59,6 +75,7 @@ def flower(address: str, port: int) -> None:
     settings = load_settings()
     Home(settings.home).create()
     words = command(settings, address, port)
+    check_port(address, port)
     own = os.environ.get("FLOWER_BASIC_AUTH")
     click.echo(where(settings, address, port) if not own else f"Flower: http://{address}:{port}")
     sys.stdout.flush()

@@ -73,6 +73,7 @@ def _detach(settings: Settings, choice: Choice) -> None:
         raise _run_already()
     if choice.flower:
         flower.command(settings)  # what is missing is said here, and not in a log
+        flower.check_port()
     in_background(settings, PATIENCE, choice)
     for name, process in home.state().workers.items():
         click.echo(f"{name:<16} pid {process.pid:<8} {home.logs / f'{name}.log'}")

@@ -81,6 +81,9 @@ def test_flower_alone_has_a_password_too(place: Place) -> None:
         refused.value.close()
         assert refused.value.code == 401
         assert json.loads(page(Home(place.home).password("flower"), port)) == {}
+        assert f"Flower cannot listen on 127.0.0.1:{port}: Address already in use." in place.run(
+            "flower", "--port", port, code=2
+        )
         flower.terminate()
         said, _ = flower.communicate(timeout=30)
     assert f"Flower: http://127.0.0.1:{port}, user admin" in said

@@ -47,11 +47,14 @@ def test_a_command_of_today_is_there(command: str) -> None:
         options = {option for parameter in found.params for option in parameter.opts}
         inner = set(found.commands) if isinstance(found, Group) else set()
         given = [word for word in words[2:] if word.islower()]
-        assert [word for word in given if word not in options | inner] == []
+        values = {str(value) for parameter in found.params for value in getattr(parameter.type, "choices", ())}
+        assert [word for word in given if word not in options | inner | values] == []
     elif words[0] == "celery":
         assert words[1:3] == ["-A", "pipeline.celery_app"]
         assert words[3] in {*celery.commands, "flower"}
         assert {name for w, name in pairwise(words) if w == "-Q"} <= {*QUEUES, "ocr_pages,ocr"}
+    elif words[0] == "make":
+        assert f"\n{words[1]}:" in (ROOT / "Makefile").read_text(encoding="utf-8")
     elif words[0] == "systemctl":
         assert (ROOT / "deploy" / "systemd" / words[-1]).is_file()
     elif words[0] == "redis-cli":
