@@ -17,6 +17,7 @@ from pipeline.supervisor.processes import Launch, end, free_ports, is_free, last
 
 Ports = Mapping[str, int]
 TRIES = 3
+LETTING_GO = 10.0  # seconds
 
 
 class Server(ABC):
@@ -179,8 +180,14 @@ def end_server(server: Server, known: ServerRecord | None) -> None:
 
 @contextmanager
 def _data_lock(server: Server) -> Iterator[BinaryIO]:
-    """A lock that the server's process inherits and so holds as long as it lives, wherever its supervisor is."""
+    """A lock that the server's process inherits and so holds as long as it lives, wherever its supervisor is.
+
+    A process that was killed is seen to have ended before its last thread has let go of what it held.
+    """
+    until = time.monotonic() + LETTING_GO
     with writing(server.base), (server.base / "lock").open("ab") as file:
-        if not try_lock(file.fileno()):
-            raise Misconfigured(f"Another machine or container runs {server.title} on {server.data}.", "locked")
+        while not try_lock(file.fileno()):
+            if time.monotonic() > until:
+                raise ServiceUnavailable(f"Another machine or container runs {server.title} on {server.data}.", "locked")
+            time.sleep(0.05)
         yield file

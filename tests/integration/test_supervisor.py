@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -315,9 +316,10 @@ def test_a_second_supervisor_waits_its_turn(empty_home: Path) -> None:
         supervisor.up(timedelta(seconds=5))
 
 
-def test_data_that_another_machine_serves_is_not_opened(empty_home: Path) -> None:
-    """As when two containers share a folder: the process is out of sight, its lock is not."""
+def test_data_that_another_machine_serves_is_not_opened(empty_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As when two containers share a folder, or a killed process has not let go yet: it is out of sight, its lock is not."""
     settings = only_valkey(empty_home)
+    monkeypatch.setattr("pipeline.supervisor.server.LETTING_GO", 0.5)
     with running(settings) as (supervisor, _):
         supervisor.down()
         holder = "import fcntl, sys; f = open(sys.argv[1]); fcntl.flock(f, fcntl.LOCK_EX); print(1, flush=True); input()"
@@ -325,9 +327,11 @@ def test_data_that_another_machine_serves_is_not_opened(empty_home: Path) -> Non
         with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
             assert other.stdout
             assert other.stdout.readline()
-            with pytest.raises(Misconfigured, match="Another machine or container runs Valkey"):
+            with pytest.raises(ServiceUnavailable, match="Another machine or container runs Valkey"):
                 supervisor.up()
-            other.kill()
+            monkeypatch.setattr("pipeline.supervisor.server.LETTING_GO", 20)
+            threading.Timer(1, other.kill).start()
+            supervisor.up()
 
 
 def test_a_home_that_cannot_be_written_is_named(tmp_path: Path) -> None:
