@@ -44,6 +44,7 @@ bench: .venv/.ready-dev
 	$(BIN)/python benchmarks/scans.py
 	$(BIN)/python benchmarks/memory.py
 	$(BIN)/python benchmarks/many_documents.py
+	$(BIN)/python benchmarks/migration.py
 
 # Pages of docs/ as a site, to be opened at build/docs/index.html.
 docs: .venv/.ready-dev

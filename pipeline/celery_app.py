@@ -3,6 +3,7 @@
 Settings are read when Celery first asks for its configuration, not on import.
 """
 
+import ssl
 from functools import partialmethod
 from typing import Any
 
@@ -15,6 +16,7 @@ from pipeline.endpoints import located
 from pipeline.queues import task_routes
 from pipeline.settings import Settings, load_settings
 
+TLS = "rediss://"
 RESULTS_KEPT = 7 * 24 * 3600
 PURGE = (
     "The database will fill the queues again: messages of documents on their way come anew within REPAIR_AFTER. "
@@ -68,7 +70,15 @@ def celery_settings(settings: Settings) -> dict[str, Any]:
         "redis_socket_timeout": sockets["socket_timeout"],
         "redis_socket_connect_timeout": sockets["socket_connect_timeout"],
         "redis_socket_keepalive": True,
+        # Celery itself looks at the variables first, where a URL need not say how certificates are checked.
+        "broker_use_ssl": _certificates(settings) if settings.broker.startswith(TLS) else None,
+        "redis_backend_use_ssl": _certificates(settings) if settings.results.startswith(TLS) else None,
     }
+
+
+def _certificates(settings: Settings) -> dict[str, Any]:
+    authority = settings.redis_ca_certs
+    return {"ssl_cert_reqs": ssl.CERT_REQUIRED} | ({"ssl_ca_certs": str(authority.absolute())} if authority else {})
 
 
 class Broker(Connection):

@@ -14,6 +14,7 @@ from pipeline.errors import Misconfigured, ServiceUnavailable
 from pipeline.stores.mapping import Mapping
 
 ADVICE = "Correct LEGACY_DATABASE_URL (or --from-url), or the mapping."
+NAME = "nlp-pipeline migrate"
 OURS = "permitted_moves"  # stands beside our own table of documents, and nowhere else
 
 
@@ -194,7 +195,8 @@ def reach(url: str, what: str, advice: str) -> None:
 
 def _connected(url: str, what: str = "The old database", advice: str = ADVICE) -> psycopg.Connection[tuple[Any, ...]]:
     try:
-        return psycopg.connect(url, connect_timeout=10, keepalives_idle=30, application_name="nlp-pipeline migrate")
+        # A pooler before the database may give each transaction another session: nothing is prepared in one.
+        return psycopg.connect(url, connect_timeout=10, keepalives_idle=30, application_name=NAME, prepare_threshold=None)
     except psycopg.OperationalError as fault:
         reason = _first_line(fault).rpartition("failed: ")[2]
         if "FATAL" in reason:

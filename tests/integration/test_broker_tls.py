@@ -45,8 +45,8 @@ def until_kept(broker: "redis.Redis") -> str:
 def over_tls(settings: Settings, secured: Secured) -> dict[str, str]:
     return environment_of(
         settings,
-        CELERY_BROKER_URL="",
-        REDIS_URL=secured.url,
+        CELERY_BROKER_URL=secured.url,
+        CELERY_RESULT_BACKEND=secured.url,
         REDIS_CA_CERTS=str(secured.authority),
         CELERY_TASK_IGNORE_RESULT="false",
     )
@@ -79,6 +79,7 @@ def test_purge_says_that_the_database_fills_the_queues_again(environment: dict[s
 def test_every_command_of_celery_and_a_result_over_tls(
     settings: Settings, use: Services, over_tls: dict[str, str], tmp_path: Path
 ) -> None:
+    over_tls |= {"CELERY_BROKER_URL": "", "CELERY_RESULT_BACKEND": "", "REDIS_URL": over_tls["CELERY_BROKER_URL"]}
     submit(use, tmp_path, {"letter.txt": TEXT.encode()})
     with process(over_tls, tmp_path / "w.log", *CELERY, *WORKER), processor(over_tls, tmp_path / "processor.log"):
         with psycopg.connect(settings.database, autocommit=True) as db:
@@ -108,3 +109,17 @@ def test_a_certificate_that_nobody_vouches_for_is_refused(secured: Secured) -> N
             client.ping()
         with pytest.raises(Misconfigured):
             ping_broker(broker(url, authority))
+
+
+@pytest.mark.parametrize("backend", [True, False])
+def test_celery_itself_refuses_a_stranger(secured: Secured, environment: dict[str, str], backend: bool) -> None:  # noqa: FBT001
+    """Whatever Celery takes from the variables without asking us."""
+    name = "CELERY_RESULT_BACKEND" if backend else "CELERY_BROKER_URL"
+    look = "app.backend.client.ping()" if backend else "app.connection_for_read(connect_timeout=5).connect()"
+    code = f"from pipeline.celery_app import app\n{look}"
+    command = [sys.executable, "-c", code]
+    for authority, trusted in (("", False), (str(secured.authority), True)):
+        told = environment | {name: secured.url, "REDIS_CA_CERTS": authority}
+        done = subprocess.run(command, env=told, capture_output=True, text=True, timeout=60, check=False)
+        assert (done.returncode == 0) is trusted, done.stderr
+        assert ("CERTIFICATE_VERIFY_FAILED" in done.stderr) is not trusted

@@ -19,6 +19,7 @@ from pipeline.endpoints import Endpoints
 from pipeline.model import DocumentId, Submission
 from pipeline.status import Step
 from pipeline.stores.database import Database
+from pipeline.stores.old_table import NAME
 from pipeline.stores.postgres import PostgresStore
 from tests.matter import PROJECT, fill
 from tests.program import ROOT
@@ -320,7 +321,12 @@ def test_a_database_without_our_tables_is_told_of(
     assert "was never set up, or by an older version: nlp-pipeline migrate." in fault(capsys, *OLD_TABLE)
 
 
-def test_what_is_stopped_says_how_far_it_came_and_goes_on(old: Connection, db: Connection, place: Path) -> None:
+@pytest.mark.parametrize(
+    ("how", "code", "why"), [("stopped", 130, "Stopped."), ("cut off", 4, "The old database went away: ")]
+)
+def test_what_is_stopped_says_how_far_it_came_and_goes_on(
+    how: str, code: int, why: str, old: Connection, db: Connection, place: Path
+) -> None:
     old.execute(
         "insert into archive.papers (paper, state, place) select n, 'pending', 'a.txt' from generate_series(100, 400) n"
     )
@@ -329,9 +335,12 @@ def test_what_is_stopped_says_how_far_it_came_and_goes_on(old: Connection, db: C
     while not documents(db):
         assert slow.poll() is None
         time.sleep(0.05)
-    slow.send_signal(signal.SIGTERM)
+    if how == "stopped":
+        slow.send_signal(signal.SIGTERM)
+    else:
+        old.execute("select pg_terminate_backend(pid) from pg_stat_activity where application_name = %s", (NAME,))
     said, told = slow.communicate(timeout=60)
-    assert (slow.returncode, "Stopped." in told) == (130, True)
+    assert (slow.returncode, why in told) == (code, True), told
     stopped = len(documents(db))
     assert f"{stopped} documents moved. Not finished: the same command goes on." in said
     assert subprocess.run(command, capture_output=True, cwd=place, check=False).returncode == 3
