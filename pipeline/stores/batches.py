@@ -91,9 +91,9 @@ class PaidBatches:
             yield from rows
             after = rows[-1][0]
 
-    def note(self, batch: Batch, *, again: timedelta | None = None, **facts: str) -> None:
-        """Write down ``file``, ``name``, ``state`` or ``fault``; let it go until ``again`` is over, else hold on to it."""
-        self._db.rows("note_batch", **_held(batch), facts=Jsonb(facts), lease=LEASE, again=again)
+    def note(self, batch: Batch, *, again: timedelta | None = None, hold: timedelta = LEASE, **facts: str) -> None:
+        """Write down ``file``, ``name``, ``state``, ``fault``; let it go until ``again`` is over, else ``hold`` on to it."""
+        self._db.rows("note_batch", **_held(batch), facts=Jsonb(facts), lease=hold, again=again)
 
     def settle(self, batch: Batch, answers: Sequence[BatchAnswer]) -> None:
         """Keep answers, count what they used, send documents on; told twice, it counts once."""

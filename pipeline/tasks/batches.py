@@ -22,6 +22,8 @@ FIRST_LOOK = timedelta(seconds=5)
 LONGEST = timedelta(hours=30)
 """After which a batch is given up: the service ends each within 24 hours."""
 TOO_MUCH = timedelta(minutes=10)
+ON_ITS_WAY = timedelta(minutes=30)
+"""For which nobody else looks after a batch whose file is sent or fetched."""
 AT_ONCE = 200
 
 
@@ -86,7 +88,7 @@ def _uploaded(use: Services, service: BatchService, batch: Batch, name: str) -> 
             file.writelines(line_of(fingerprint, request) for fingerprint, request in use.batches.requests(batch))
         if not path.stat().st_size:
             return ""
-        use.batches.note(batch)
+        use.batches.note(batch, hold=ON_ITS_WAY)
         return service.upload(path, name)
 
 
@@ -111,6 +113,7 @@ def _collect(use: Services, service: BatchService, batch: Batch, seen: BatchSeen
     """Take the answers; whoever comes after a worker that died takes them once more. Then the service forgets the files."""
     lost = ""
     for file in filter(None, (seen.output, seen.errors)):
+        use.batches.note(batch, hold=ON_ITS_WAY)
         try:
             with service.answers(file) as answers:
                 for some in _some(answers):

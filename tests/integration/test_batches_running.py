@@ -212,11 +212,11 @@ def test_a_service_that_is_slow_or_asks_for_patience_is_waited_for(
 ) -> None:
     service.behaviour.batches.looks = 5
     batch = left(batching, tmp_path)
-    replies = [error(500, "Oh."), error(429, "Slow down.", headers={"retry-after": "3"})]
+    replies = [error(500, "Oh."), error(429, "Slow down.", headers={"retry-after": "2"})]
     for reply in replies:
         service.script.append(reply)
         look_after(batching, batch)
-        ((fault, waits),) = db.execute("select fault, look_at > now() + interval '1 s' from paid_batches").fetchall()
+        ((fault, waits),) = db.execute("select fault, look_at > now() + interval '0.9 s' from paid_batches").fetchall()
         assert fault
         assert waits == (reply.status == 429)
         db.execute("update paid_batches set look_at = now(), taken_until = null")

@@ -24,8 +24,8 @@ PIECE = 6000
 PROBE = "Ada Lovelace wrote to Charles Babbage in London."
 SHORTEST_PIECE = 300
 """Characters; a model that cannot take so few is the wrong one."""
-LOOK_AGAIN = 600.0
-"""Seconds; a document is sent on as soon as its answers are there."""
+LOOK_AGAIN = 1800.0
+"""Seconds; a document is sent on as soon as its answers are there, and this is for what that missed."""
 ASKED_JUST_NOW = 5.0
 
 
