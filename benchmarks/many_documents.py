@@ -3,7 +3,7 @@
 usage: python benchmarks/many_documents.py [--pending 100000] [--finished 300000]
 
 1,000 projects, of which ten have documents waiting, nearly all of them in one. Each question is asked through the
-functions that the queue processor, the workers and ``nlp-pipeline status`` use. Prints a table; the last line is
+functions that the queue processor, the workers, ``nlp-pipeline status`` and ``watch`` use. Prints a table; the last line is
 {"submit 100": median milliseconds, …}.
 """
 
@@ -29,6 +29,7 @@ from pipeline.stores.database import Database
 from pipeline.stores.migrations import migrate
 from pipeline.stores.postgres import PostgresStore
 from pipeline.stores.reports import Reports
+from pipeline.stores.watching import Watching
 from pipeline.supervisor import Supervisor
 
 FILL = Path(__file__).with_suffix(".sql")
@@ -91,6 +92,8 @@ def measure(database: Database) -> dict[str, Timed]:
         "next due": timed(store.next_due),
         "stale graphs": timed(store.stale_graphs),
         "status": timed(lambda: look(reports, {})),
+        "watch all": timed(Watching(database).look),
+        "watch one": timed(Watching(database, "p0").look),
         "states": timed(reports.states),
         "totals": timed(reports.totals),
         "waiting": timed(reports.waiting),

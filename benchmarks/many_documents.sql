@@ -7,7 +7,7 @@ insert into documents (id, project_id, source_path, file_name, storage_key, size
                        text, page_count, error_code, error_message, created_at, finished_at)
 select derived_id('finished', n::text), derived_id('project', 'p' || case when n %% 3 > 0 then 0 else n %% 1000 end),
        'finished/' || n, 'a.txt', 'f/' || n, 1, n::text, s.status::document_status, 'build_relationships', n, n,
-       repeat(md5(n::text), 20), 1, e.code, e.code, now() - interval '1 day', now() - interval '1 hour'
+       repeat(md5(n::text), 20), 1, e.code, e.code, now() - interval '1 day', now() - n %% 1440 * interval '1 minute'
 from generate_series(1, %(finished)s) n
 cross join lateral (select case n %% 500 when 0 then 'error' when 1 then 'partial_error' else 'completed' end as status) s
 cross join lateral (select case when s.status <> 'completed' then 'unreadable' end as code) e;

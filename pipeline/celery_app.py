@@ -12,6 +12,7 @@ from celery import Celery
 from celery.app.amqp import AMQP
 from kombu.connection import Connection
 
+from pipeline import condition as condition  # so that `celery inspect` knows it
 from pipeline.endpoints import located
 from pipeline.queues import task_routes
 from pipeline.settings import Settings, load_settings

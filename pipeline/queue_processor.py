@@ -105,18 +105,24 @@ class QueueProcessor:
         for document in lost:
             log.info("%s is sent on again: %s", document.document_id, document.step)
             self._start(document)
-        for project in self._documents.stale_graphs():
-            if project not in waiting:
-                self._refresh(project)
-        for space in self._documents.embeddings():
-            if not space.active and space.id not in waiting:
-                self._fill(space.id)
-        if self._documents.unused_files():
-            self._clean()
-        self._ask(waiting)
+        self._tidy(waiting)
         self._repaired = time.monotonic()
         self._repair_at = self._repaired + (0 if len(lost) == BATCH else self._poll)
         return lost
+
+    def _tidy(self, waiting: Collection[str]) -> None:
+        """Have done what belongs to no document, unless its queue is paused."""
+        paused = {task for pause in self._documents.pauses() for task in pause.tasks}
+        for project in self._documents.stale_graphs() if "refresh_graph" not in paused else ():
+            if project not in waiting:
+                self._refresh(project)
+        for space in self._documents.embeddings() if "fill_embeddings" not in paused else ():
+            if not space.active and space.id not in waiting:
+                self._fill(space.id)
+        if "remove_files" not in paused and self._documents.unused_files():
+            self._clean()
+        if "ask_in_batches" not in paused:
+            self._ask(waiting)
 
     def wake(self) -> None:
         """Look at the database now."""

@@ -28,6 +28,7 @@ class Verdict(StrEnum):
     TAKEN = "taken"  # another worker is at it
     EARLY = "early"  # an earlier step is missing
     GONE = "gone"  # deleted, ended, or not claimed
+    PAUSED = "paused"  # its queue is; it is sent on when that is resumed
 
 
 class Due(NamedTuple):
@@ -120,3 +121,11 @@ class Job(NamedTuple):
     waited: float
     content: str
     pages: int = 0
+
+
+class Pause(NamedTuple):
+    """A queue that stands still because a person asked for it, for so many seconds; nothing of its tasks begins."""
+
+    queue: str
+    tasks: tuple[str, ...]
+    seconds: float

@@ -30,6 +30,7 @@ from pipeline.model import (
     NewName,
     Page,
     PageSpan,
+    Pause,
     Reading,
     RelationMention,
     ResolvedMention,
@@ -309,6 +310,15 @@ class Control(Protocol):
 
         What graph and file store hold of them is noted, to be removed by ``graph_refreshing`` and ``removing_files``.
         """
+
+    def pause(self, queue: str, tasks: Sequence[str]) -> None:
+        """Let nothing of this queue's tasks begin until it is resumed; what runs, ends. Workers need not be told."""
+
+    def resume(self, queue: str) -> bool:
+        """Let the queue go on, with what was put aside meanwhile; False if it was not paused."""
+
+    def pauses(self) -> list[Pause]:
+        """Queues that are paused, by name."""
 
     def unused_files(self) -> bool:
         """Whether files are to be removed; they are told of once, and after some time again until they are."""

@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 
 from pipeline.errors import ServiceUnavailable
-from pipeline.model import DocumentId, Handled, Selection
+from pipeline.model import DocumentId, Handled, Pause, Selection
 from pipeline.status import Family, Status, Step, parse_status
 from pipeline.stores.calls import Calls, Rows
 
@@ -52,6 +52,18 @@ class Control:
     def delete(self, documents: Sequence[DocumentId]) -> list[Handled]:
         """See ``ports.DocumentStore``."""
         return [each for document in documents for each in _handled(self._patiently("delete", document=document))]
+
+    def pause(self, queue: str, tasks: Sequence[str]) -> None:
+        """See ``ports.DocumentStore``."""
+        self._db.rows("pause", queue=queue, tasks=list(tasks))
+
+    def resume(self, queue: str) -> bool:
+        """See ``ports.DocumentStore``."""
+        return bool(self._db.value("resume", queue=queue))
+
+    def pauses(self) -> list[Pause]:
+        """See ``ports.DocumentStore``."""
+        return [Pause(queue, tuple(tasks), seconds) for queue, tasks, seconds in self._db.rows("pauses")]
 
     def unused_files(self) -> bool:
         """See ``ports.DocumentStore``."""

@@ -10,11 +10,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
-import psutil
-
 from pipeline.endpoints import LOOPBACK, Endpoints, embedded, recorded_endpoints
 from pipeline.errors import Misconfigured, ServiceUnavailable
 from pipeline.home import Home, ServerRecord
+from pipeline.memory import resident
 from pipeline.settings import Settings
 from pipeline.supervisor.arcadedb import ArcadeDB
 from pipeline.supervisor.postgres import Postgres
@@ -174,17 +173,4 @@ def _status(name: str, record: ServerRecord) -> ServerStatus:
     running = record.alive()
     address = f"{LOOPBACK}:{record.ports['main']}" if record.ports else ""
     pid = record.process.pid if record.process and running else None
-    return ServerStatus(name, running, address, pid, _rss(pid) if pid else 0, record.data)
-
-
-def _rss(pid: int) -> int:
-    """Resident memory of a process and its children, shared pages counted once where the system tells."""
-    total = 0
-    try:
-        leader = psutil.Process(pid)
-        for process in (leader, *leader.children(recursive=True)):
-            memory = process.memory_info()
-            total += memory.rss - (getattr(memory, "shared", 0) if process.pid != pid else 0)
-    except (psutil.NoSuchProcess, psutil.AccessDenied):
-        return total
-    return total
+    return ServerStatus(name, running, address, pid, resident(pid) if pid else 0, record.data)

@@ -9,7 +9,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from pipeline.stores import calls, reports
+from pipeline.stores import calls, reports, watching
 from pipeline.supervisor import Endpoints
 from tests.servers import fresh_database
 
@@ -37,6 +37,13 @@ ASKED: dict[str, tuple[str, dict[str, object], int]] = {
     "begin": (f"select * from begin_step({DOCUMENT}, 'process_chunking', 'e', 'w', '20 s', 3)", {}, 30),
     "renew": (f"select * from renew_lease({DOCUMENT}, 20, '20 s')", {}, 30),
     "cancel": (f"select * from cancel_documents(array[{DOCUMENT}])", {}, 30),
+    "resume": (calls.SQL["resume"], {"queue": "text"}, 300),
+}
+# What ended within the hour is counted, and of each of the 1,000 projects a row or two is looked at.
+WATCHED = {name: 600 for name in watching.SQL if name != "project"} | {
+    "ended": 2000,
+    "failures": 8000,
+    "oldest_pending": 8000,
 }
 
 
@@ -63,6 +70,21 @@ def test_no_large_table_is_read_from_its_beginning(url: str, question: str) -> N
         ((read,),) = db.execute(READ).fetchall()
         db.rollback()
     assert 0 <= read <= most
+
+
+@pytest.mark.parametrize("every", [False, True], ids=["one project", "all projects"])
+@pytest.mark.parametrize("question", WATCHED)
+def test_nor_by_a_monitor(url: str, question: str, every: bool) -> None:  # noqa: FBT001
+    with psycopg.connect(url) as db:
+        for limit in watching.LIMITS:
+            db.execute(limit.encode())
+        (project,) = db.execute("select id::text from projects where name = 'p0'").fetchone() or ("",)
+        values = {"project": None if every else project, "limit": 100, "text": "", "document": project}
+        db.execute(watching.SQL[question].encode(), values, prepare=False).fetchall()
+        assert db.execute(SCANS, (list(LARGE),)).fetchall() == []
+        ((read,),) = db.execute(READ).fetchall()
+        db.rollback()
+    assert 0 <= read <= WATCHED[question]
 
 
 def test_a_scan_would_be_noticed(url: str) -> None:

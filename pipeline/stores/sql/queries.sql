@@ -172,6 +172,15 @@ select stalled_documents(%(project)s, %(idle)s)::text[];
 -- name: restart_stalled
 select document_id::text, source_path, outcome from restart_stalled(%(documents)s::uuid[], %(idle)s);
 
+-- name: pause
+select pause_queue(%(queue)s, %(tasks)s);
+
+-- name: resume
+select resume_queue(%(queue)s);
+
+-- name: pauses
+select queue, tasks, seconds from list_pauses();
+
 -- name: mark_unused_files
 select mark_unused_files();
 

@@ -19,7 +19,7 @@ select coalesce(sum(c.documents), 0)::bigint, coalesce(sum(c.pages), 0)::bigint,
 from project_counts(%(project)s) c;
 
 -- name: waiting
-select step::text, waiting_for, count(*), greatest(extract(epoch from min(not_before) - now()), 0)::float
+select step::text, waiting_for, count(*), greatest(extract(epoch from min(nullif(not_before, 'infinity')) - now()), 0)::float
 from documents
 where project_id = %(project)s and waiting_for is not null and status in ('queued', 'extracting', 'processing_chunks', 'processing')
 group by step, waiting_for order by count(*) desc, step;

@@ -146,7 +146,7 @@ create or replace function advance(p_document uuid, p_step pipeline_step) return
 $$;
 
 -- Ask for the lease on a step. Verdicts: run (token given), done (pass on to the next step), taken (another works on it),
--- early (an earlier step is missing), gone (deleted, ended or waiting to be claimed).
+-- early (an earlier step is missing), gone (deleted, ended or waiting to be claimed), paused (its queue is).
 create or replace function begin_step(p_document uuid, p_step pipeline_step, p_engine text, p_worker text, p_lease interval, p_most_crashes integer)
 returns table (verdict text, token bigint) language plpgsql as $$
 #variable_conflict use_column
@@ -155,6 +155,7 @@ declare
     v_before text;
     v_fingerprint text;
     v_split boolean;
+    v_paused text := paused_queue(p_step::text);
 begin
     -- A lease that a crash of the database takes back costs a repetition and no result.
     perform set_config('synchronous_commit', 'off', true);
@@ -182,6 +183,13 @@ begin
             return query select 'gone', 0::bigint;
             return;
         end if;
+    end if;
+    if v_paused is not null then
+        update documents set lease_until = null, vanished = d.vanished, not_before = 'infinity', updated_at = now(),
+            waiting_for = format('The queue %s is paused.', v_paused)
+        where id = p_document;
+        return query select 'paused', 0::bigint;
+        return;
     end if;
     v_split := d.status = 'processing_chunks';  -- its result is what the page ranges give, and was begun with the split
     select s.fingerprint into v_before from document_steps s

@@ -52,12 +52,13 @@ end $$;
 create or replace function parts_lost(p_document uuid, p_updated timestamptz, p_idle interval) returns boolean language sql stable as $$
     select coalesce(bool_or(not_before <= now()), false)
         or coalesce(bool_or(lease_until < now()), false) and p_updated < now() - least(p_idle, interval '10 s')
-        or not coalesce(bool_or(lease_until >= now()), false) and greatest(p_updated, max(updated_at)) < now() - p_idle
+        or not coalesce(bool_or(lease_until >= now() or not_before = 'infinity'), false)
+            and greatest(p_updated, max(updated_at)) < now() - p_idle
     from document_parts where document_id = p_document
 $$;
 
 -- Ask for the lease on a range. Verdicts: run (token given), done (it has ended, well or not), taken (another works on it),
--- gone (the document is no longer split: ended, deleted or read anew).
+-- gone (the document is no longer split: ended, deleted or read anew), paused (the queue of page ranges is).
 create or replace function begin_part(p_document uuid, p_number integer, p_worker text, p_lease interval, p_most_crashes integer)
 returns table (verdict text, token bigint) language plpgsql as $$
 #variable_conflict use_column
@@ -85,6 +86,13 @@ begin
             return query select 'done', 0::bigint;
             return;
         end if;
+    end if;
+    if paused_queue('process_pages') is not null then
+        update document_parts set status = 'waiting', lease_until = null, vanished = p.vanished, not_before = 'infinity', updated_at = now()
+        where document_id = p_document and number = p_number;
+        update documents set waiting_for = format('The queue %s is paused.', paused_queue('process_pages')) where id = p_document;
+        return query select 'paused', 0::bigint;
+        return;
     end if;
     p.token := greatest(p.token + 1, (extract(epoch from clock_timestamp()) * 1000000)::bigint);
     update document_parts set

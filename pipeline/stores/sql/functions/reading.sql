@@ -7,7 +7,7 @@ create or replace function next_due() returns double precision language sql stab
         select d.not_before as moment
         union all
         select p.not_before from document_parts p where p.document_id = d.id and d.status = 'processing_chunks') t
-    where d.status in ('queued', 'extracting', 'processing_chunks', 'processing') and d.lease_until is null and moment is not null
+    where d.status in ('queued', 'extracting', 'processing_chunks', 'processing') and d.lease_until is null and moment < 'infinity'
 $$;
 
 create or replace function file_of(p_document uuid)

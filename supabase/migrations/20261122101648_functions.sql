@@ -1466,7 +1466,7 @@ create or replace function advance(p_document uuid, p_step pipeline_step) return
 $$;
 
 -- Ask for the lease on a step. Verdicts: run (token given), done (pass on to the next step), taken (another works on it),
--- early (an earlier step is missing), gone (deleted, ended or waiting to be claimed).
+-- early (an earlier step is missing), gone (deleted, ended or waiting to be claimed), paused (its queue is).
 create or replace function begin_step(p_document uuid, p_step pipeline_step, p_engine text, p_worker text, p_lease interval, p_most_crashes integer)
 returns table (verdict text, token bigint) language plpgsql as $$
 #variable_conflict use_column
@@ -1475,6 +1475,7 @@ declare
     v_before text;
     v_fingerprint text;
     v_split boolean;
+    v_paused text := paused_queue(p_step::text);
 begin
     -- A lease that a crash of the database takes back costs a repetition and no result.
     perform set_config('synchronous_commit', 'off', true);
@@ -1502,6 +1503,13 @@ begin
             return query select 'gone', 0::bigint;
             return;
         end if;
+    end if;
+    if v_paused is not null then
+        update documents set lease_until = null, vanished = d.vanished, not_before = 'infinity', updated_at = now(),
+            waiting_for = format('The queue %s is paused.', v_paused)
+        where id = p_document;
+        return query select 'paused', 0::bigint;
+        return;
     end if;
     v_split := d.status = 'processing_chunks';  -- its result is what the page ranges give, and was begun with the split
     select s.fingerprint into v_before from document_steps s
@@ -1759,12 +1767,13 @@ end $$;
 create or replace function parts_lost(p_document uuid, p_updated timestamptz, p_idle interval) returns boolean language sql stable as $$
     select coalesce(bool_or(not_before <= now()), false)
         or coalesce(bool_or(lease_until < now()), false) and p_updated < now() - least(p_idle, interval '10 s')
-        or not coalesce(bool_or(lease_until >= now()), false) and greatest(p_updated, max(updated_at)) < now() - p_idle
+        or not coalesce(bool_or(lease_until >= now() or not_before = 'infinity'), false)
+            and greatest(p_updated, max(updated_at)) < now() - p_idle
     from document_parts where document_id = p_document
 $$;
 
 -- Ask for the lease on a range. Verdicts: run (token given), done (it has ended, well or not), taken (another works on it),
--- gone (the document is no longer split: ended, deleted or read anew).
+-- gone (the document is no longer split: ended, deleted or read anew), paused (the queue of page ranges is).
 create or replace function begin_part(p_document uuid, p_number integer, p_worker text, p_lease interval, p_most_crashes integer)
 returns table (verdict text, token bigint) language plpgsql as $$
 #variable_conflict use_column
@@ -1792,6 +1801,13 @@ begin
             return query select 'done', 0::bigint;
             return;
         end if;
+    end if;
+    if paused_queue('process_pages') is not null then
+        update document_parts set status = 'waiting', lease_until = null, vanished = p.vanished, not_before = 'infinity', updated_at = now()
+        where document_id = p_document and number = p_number;
+        update documents set waiting_for = format('The queue %s is paused.', paused_queue('process_pages')) where id = p_document;
+        return query select 'paused', 0::bigint;
+        return;
     end if;
     p.token := greatest(p.token + 1, (extract(epoch from clock_timestamp()) * 1000000)::bigint);
     update document_parts set
@@ -1961,6 +1977,41 @@ create or replace function failed_parts(p_document uuid) returns text language s
     from document_parts where document_id = p_document and status = 'failed' having count(*) > 0
 $$;
 
+-- Queues that stand still because a person asked for it. What runs, ends; nothing of theirs begins: a document that comes to such a
+-- step is put aside (not_before 'infinity') until the queue is resumed. So it holds for every worker, also for those to come.
+
+create or replace function pause_queue(p_queue text, p_tasks text[]) returns void language sql as $$
+    insert into paused_queues (queue, tasks) values (p_queue, p_tasks) on conflict (queue) do update set tasks = excluded.tasks
+$$;
+
+-- What was put aside is sent on at once. False: the queue was not paused.
+create or replace function resume_queue(p_queue text) returns boolean language plpgsql as $$
+declare
+    v_tasks text[];
+begin
+    delete from paused_queues where queue = p_queue returning tasks into v_tasks;
+    if not found then
+        return false;
+    end if;
+    update documents set not_before = '-infinity', waiting_for = null, updated_at = now()
+    where status in ('queued', 'extracting', 'processing_chunks', 'processing') and lease_until is null and not_before = 'infinity'
+      and step::text = any (v_tasks);
+    update document_parts p set not_before = '-infinity', updated_at = now() from documents d
+    where d.id = p.document_id and d.status = 'processing_chunks' and p.not_before = 'infinity' and 'process_pages' = any (v_tasks);
+    perform tell_due();
+    return true;
+end $$;
+
+-- seconds: since it was paused.
+create or replace function list_pauses() returns table (queue text, tasks text[], seconds double precision) language sql stable as $$
+    select queue, tasks, extract(epoch from now() - paused_at)::float from paused_queues order by queue
+$$;
+
+-- The paused queue that a task belongs to; null: none.
+create or replace function paused_queue(p_task text) returns text language sql stable as $$
+    select min(queue) from paused_queues where p_task = any (tasks)
+$$;
+
 -- Results that come in portions: all but the last are laid down here, the last comes with the commit.
 
 create or replace function stage_rows(p_document uuid, p_token bigint, p_number integer, p_rows jsonb) returns void language plpgsql as $$
@@ -2006,7 +2057,7 @@ create or replace function next_due() returns double precision language sql stab
         select d.not_before as moment
         union all
         select p.not_before from document_parts p where p.document_id = d.id and d.status = 'processing_chunks') t
-    where d.status in ('queued', 'extracting', 'processing_chunks', 'processing') and d.lease_until is null and moment is not null
+    where d.status in ('queued', 'extracting', 'processing_chunks', 'processing') and d.lease_until is null and moment < 'infinity'
 $$;
 
 create or replace function file_of(p_document uuid)
@@ -2709,12 +2760,35 @@ begin
                 where m.document_id = p_document and m.chunk_id is not null and was_told(d) group by 1, 2) t));
 end $$;
 
+-- Seconds for which the oldest document waits to be claimed, of a project or (null) of all; null: none waits. From project to project
+-- and from priority to priority along the index of what waits, whatever the planner thinks of it.
+create or replace function oldest_pending(p_project uuid) returns double precision language sql stable
+set enable_seqscan = off set enable_sort = off as $$
+    with recursive heads as (
+        (select project_id, priority, created_at from documents
+         where status = 'pending' and (p_project is null or project_id = p_project)
+         order by project_id, priority desc, created_at, id limit 1)
+        union all
+        select n.project_id, n.priority, n.created_at from heads h cross join lateral (
+            select * from (
+                (select project_id, priority, created_at from documents
+                 where status = 'pending' and project_id = h.project_id and priority < h.priority
+                 order by priority desc, created_at, id limit 1)
+                union all
+                (select project_id, priority, created_at from documents
+                 where status = 'pending' and p_project is null and project_id > h.project_id
+                 order by project_id, priority desc, created_at, id limit 1)) either
+            limit 1) n
+    )
+    select extract(epoch from now() - min(created_at))::float from heads
+$$;
+
 -- On Supabase whatever is made in `public` is open to everybody who has the project's public key. Of what is ours, only the service role
 -- may do anything. Runs after every migration, and does nothing where these roles do not exist.
 do $access$
 declare
-    v_tables constant text[] := '{answer_uses,batch_question_uses,batch_questions,budgets,canonical_entities,canonical_evidence,chunks,document_counts,document_jobs,document_parts,document_processing_history,document_steps,documents,embedding_portions,embedding_spaces,entities,entity_keys,entity_links,files_unused,graph_changes,graph_outdated,graph_touched,graph_turns,mentions,moved_documents,pages,paid_answers,paid_batches,paid_calls,paid_usage,permitted_moves,project_usage,projects,relation_mentions,relationship_evidence,relationships,schema_migrations,staged_rows}';
-    v_functions constant text[] := '{add_children,advance,amount_text,ask_for_graphs,batches_due,begin_batch,begin_call,begin_part,begin_step,budget_refusal,budget_state,cancel_documents,cancel_embeddings,candidate_names,candidates_of,change_embeddings,check_move,chunk_digest,chunk_dimension,claim_documents,comes_again,commit_chunks,commit_graph,commit_job,commit_mentions,commit_node,commit_pages,commit_part,commit_resolution,count_added,count_changed,count_removed,count_usage,delete_document,derived_id,drop_call,drop_job,drop_old_answers,drop_old_questions,drop_portions,drop_relations,drop_unused,embedding_progress,end_batch,end_call,end_lost_calls,end_part,end_turn,end_turns_of,end_with_error,ensure_project,entity_summaries,entity_summary,fail_part,fail_step,failed_parts,file_of,files_removed,finish_embeddings,finish_step,fold_counts,forget_answers,forget_questions,forget_results,given_up,graph_busy,graph_is_outdated,graph_pairs,graph_part,graph_related,graph_work,hand_over,has_node,hold_batch,hold_lease,hold_on,hold_part,hold_questions,job_of,join_parts,join_questions,keep_answers,keep_file,leave_questions,list_embeddings,mark_unused_files,mentions_of,missing_parts,move_documents,moved_sources,names_of,new_token,next_due,next_step,next_wait,node_of,note_batch,note_changes,note_embedding_fault,note_part,note_unused_files,on_its_way,open_embeddings,outdated_documents,outdated_done,pair_weights,parts_finished,parts_lost,pass_on,pass_questions,passage,portions,project_costs,project_counts,put_together,question_call,questions_of_batch,questions_ready,questions_suffice,range_of,reading_of,related_of,relation_mentions_of,release_lease,release_leases,release_part,relink,renew_lease,renew_part,renew_turn,repair_documents,report_crash,report_part_crash,reprocess_documents,require_embeddings,restart_document,restart_stalled,retry_documents,running_status,save_job,save_job_part,save_relationships,save_vectors,search_chunks,select_documents,set_aside,set_budget,settle_questions,split_document,stage_rows,stalled_documents,stands_still,submit_documents,take_answers,take_batch,take_graph_turn,take_refresh_turn,take_turn,take_unfilled,take_unused_files,tell_due,tell_finished,tell_of_document,tell_waiting,torn_pages,usage_cost,waiting_questions,waits_for_batch,waits_for_budget,wake_jobs,was_told,windows}';
+    v_tables constant text[] := '{answer_uses,batch_question_uses,batch_questions,budgets,canonical_entities,canonical_evidence,chunks,document_counts,document_jobs,document_parts,document_processing_history,document_steps,documents,embedding_portions,embedding_spaces,entities,entity_keys,entity_links,files_unused,graph_changes,graph_outdated,graph_touched,graph_turns,mentions,moved_documents,pages,paid_answers,paid_batches,paid_calls,paid_usage,paused_queues,permitted_moves,project_usage,projects,relation_mentions,relationship_evidence,relationships,schema_migrations,staged_rows}';
+    v_functions constant text[] := '{add_children,advance,amount_text,ask_for_graphs,batches_due,begin_batch,begin_call,begin_part,begin_step,budget_refusal,budget_state,cancel_documents,cancel_embeddings,candidate_names,candidates_of,change_embeddings,check_move,chunk_digest,chunk_dimension,claim_documents,comes_again,commit_chunks,commit_graph,commit_job,commit_mentions,commit_node,commit_pages,commit_part,commit_resolution,count_added,count_changed,count_removed,count_usage,delete_document,derived_id,drop_call,drop_job,drop_old_answers,drop_old_questions,drop_portions,drop_relations,drop_unused,embedding_progress,end_batch,end_call,end_lost_calls,end_part,end_turn,end_turns_of,end_with_error,ensure_project,entity_summaries,entity_summary,fail_part,fail_step,failed_parts,file_of,files_removed,finish_embeddings,finish_step,fold_counts,forget_answers,forget_questions,forget_results,given_up,graph_busy,graph_is_outdated,graph_pairs,graph_part,graph_related,graph_work,hand_over,has_node,hold_batch,hold_lease,hold_on,hold_part,hold_questions,job_of,join_parts,join_questions,keep_answers,keep_file,leave_questions,list_embeddings,list_pauses,mark_unused_files,mentions_of,missing_parts,move_documents,moved_sources,names_of,new_token,next_due,next_step,next_wait,node_of,note_batch,note_changes,note_embedding_fault,note_part,note_unused_files,oldest_pending,on_its_way,open_embeddings,outdated_documents,outdated_done,pair_weights,parts_finished,parts_lost,pass_on,pass_questions,passage,pause_queue,paused_queue,portions,project_costs,project_counts,put_together,question_call,questions_of_batch,questions_ready,questions_suffice,range_of,reading_of,related_of,relation_mentions_of,release_lease,release_leases,release_part,relink,renew_lease,renew_part,renew_turn,repair_documents,report_crash,report_part_crash,reprocess_documents,require_embeddings,restart_document,restart_stalled,resume_queue,retry_documents,running_status,save_job,save_job_part,save_relationships,save_vectors,search_chunks,select_documents,set_aside,set_budget,settle_questions,split_document,stage_rows,stalled_documents,stands_still,submit_documents,take_answers,take_batch,take_graph_turn,take_refresh_turn,take_turn,take_unfilled,take_unused_files,tell_due,tell_finished,tell_of_document,tell_waiting,torn_pages,usage_cost,waiting_questions,waits_for_batch,waits_for_budget,wake_jobs,was_told,windows}';
     o record;
 begin
     if (select count(*) from pg_roles where rolname in ('anon', 'authenticated', 'service_role')) < 3 then
