@@ -24,6 +24,7 @@ from urllib.parse import urlsplit, urlunsplit
 import psycopg
 
 from pipeline.settings import load_settings
+from pipeline.stores.mapping import packaged
 from pipeline.stores.migrations import migrate
 from pipeline.supervisor import Supervisor
 
@@ -92,9 +93,8 @@ class Program:
         for number in range(FILES):
             (files / f"{number}.txt").write_text(f"File {number} of an old system.")
         mapping = folder / "old.toml"
-        printed = subprocess.run([*COMMAND, "--print-mapping", "nlp-pipeline"], capture_output=True, text=True, check=True)
         mapping.write_text(
-            printed.stdout.replace('# text = "raw_text"', 'text = "raw_text"').replace("# changed", "changed")
+            packaged("nlp-pipeline").replace('# text = "raw_text"', 'text = "raw_text"').replace("# changed", "changed")
         )
         self.words = [*COMMAND, "--mapping", str(mapping), "--files", str(files), "--include-stalled", "--json"]
         self.environment = os.environ | {

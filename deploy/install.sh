@@ -74,9 +74,11 @@ install_all() {
     *[!A-Za-z0-9/._+-]*) fail "a unit cannot name $venv: choose a path of letters, digits and . _ + -." ;;
     esac
     [ -x "$venv/bin/nlp-pipeline" ] || fail "$venv holds no nlp-pipeline: make venv, or --venv DIR."
-    case $root$venv in
-    /home/* | /root/* | /run/user/*) fail "units cannot see $venv, for it lies below a home: put the checkout into /opt/nlp-pipeline." ;;
-    esac
+    [ -n "$root" ] || for place in "$venv" "$(readlink -m "$venv/bin/python")"; do
+        case $place in
+        /home/* | /root/* | /run/user/*) fail "units cannot see $place, for it lies below a home: checkout and Python belong elsewhere, such as /opt." ;;
+        esac
+    done
     put "$here/systemd/sysusers.conf" /usr/lib/sysusers.d/nlp-pipeline.conf 644
     put "$here/systemd/tmpfiles.conf" /usr/lib/tmpfiles.d/nlp-pipeline.conf 644
     system systemd-sysusers nlp-pipeline.conf

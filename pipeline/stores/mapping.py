@@ -72,15 +72,20 @@ class Written(_Part):
 
 
 class Mapping(_Part):
-    """An old table."""
+    """An old table. ``prefix`` stands before what the column of files says, unless that is an address."""
 
     table: Name
     source: str = ""
     folder: Path | None = None
+    prefix: str = ""
     columns: Columns
     statuses: Statuses = Statuses()
     projects: dict[str, str] = {}
     written: Written | None = None
+
+    def place(self, told: str) -> str:
+        """Where a file is of which the old table says this."""
+        return told if not told or "://" in told else self.prefix + told
 
 
 def load_mapping(name: str) -> Mapping:

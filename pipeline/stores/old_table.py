@@ -99,7 +99,8 @@ class OldTable:
             "select {id}::text as row_id, {status}, {file}, {size}, {name}, {project} from {table}"
             " where {wanted}" + beyond + " order by {id} limit %(most)s"
         )
-        return [OldRow(*row) for row in self._rows(sql.SQL(statement), wanted, after=after, most=most)]
+        found = [OldRow(*row) for row in self._rows(sql.SQL(statement), wanted, after=after, most=most)]
+        return [row._replace(file=self._mapping.place(row.file)) for row in found]
 
     def text(self, row: OldRow) -> str:
         """The text that the row holds."""

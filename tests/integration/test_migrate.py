@@ -23,6 +23,7 @@ from pipeline.stores.old_table import NAME
 from pipeline.stores.postgres import PostgresStore
 from tests.matter import PROJECT, fill
 from tests.program import ROOT
+from tests.running import ENDED, all_completed, chain, until
 from tests.servers import fresh_database
 from tests.standins.amazon import amazon, new_bucket, s3_client
 from tests.standins.supabase_storage import SERVICE_KEY, supabase_storage
@@ -220,7 +221,7 @@ def test_the_status_column_is_written_only_when_mapping_and_flag_say_so(
 
 
 def test_files_lie_in_buckets_and_in_storage(
-    old: Connection, db: Connection, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    old: Connection, db: Connection, place: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with amazon() as access, supabase_storage() as storage:
         bucket = new_bucket(access)
@@ -239,7 +240,11 @@ def test_files_lie_in_buckets_and_in_storage(
         for number, where in enumerate(places):
             old.execute("insert into archive.papers (paper, state, place) values (%s, 'pending', %s)", (number, where))
         report = migrate(capsys, *OLD_TABLE, code=3)
-    assert documents(db) == [(PROJECT, "archive.papers/0/x y.txt", "x y.txt", "pending")]
+        old.execute("insert into archive.papers (paper, state, place) values (9, 'pending', 'in/x y.txt')")
+        (place / "keys.toml").write_text(f'prefix = "s3://{bucket}/"\n{MAPPING}')
+        assert migrate(capsys, "--mapping", "keys.toml", code=3)["moved"] == 1
+    names = ["archive.papers/0/x y.txt", "archive.papers/9/x y.txt"]
+    assert documents(db) == [(PROJECT, name, "x y.txt", "pending") for name in names]
     assert [each["why"].split(":")[0] for each in report["refused"]] == [
         "The stored file is missing.",
         "The bucket no-such-bucket is not there. Create it, or correct its name.",
@@ -345,6 +350,19 @@ def test_what_is_stopped_says_how_far_it_came_and_goes_on(
     assert f"{stopped} documents moved. Not finished: the same command goes on." in said
     assert subprocess.run(command, capture_output=True, cwd=place, check=False).returncode == 3
     assert len(documents(db)) == 304 > stopped
+
+
+@pytest.mark.proof
+@pytest.mark.usefixtures("old", "graph")
+def test_what_was_moved_goes_through_the_chain(
+    environment: dict[str, str], db: Connection, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    migrate(capsys, *OLD_TABLE, "--project", PROJECT, code=3)
+    with chain(environment, tmp_path):
+        ended = until(db, ENDED, all_completed)
+    assert [row[0] for row in ended] == ["b.txt", "letter.txt", "scan.pdf.txt"]
+    said = db.execute("select text from documents where file_name = 'scan.pdf.txt'").fetchone()
+    assert said == ("What was read of it.",)
 
 
 @pytest.mark.usefixtures("old")

@@ -151,6 +151,17 @@ def test_what_cannot_be_is_said_before_anything_is_done(words: list[str], senten
     assert files(tmp_path) == {}
 
 
+@pytest.mark.skipif(not shutil.which("systemctl"), reason="systemctl is not here")
+def test_a_python_that_units_cannot_see_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "bin").mkdir()
+    shutil.copy("/bin/true", tmp_path / "bin" / "nlp-pipeline")
+    (tmp_path / "bin" / "python").symlink_to("/home/somebody/bin/python3.11")
+    command = [str(DEPLOY / "install.sh"), "--dry-run", "--venv", str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "units cannot see /home/somebody/bin/python3.11" in done.stderr
+
+
 def supervised() -> configparser.RawConfigParser:
     parser = configparser.RawConfigParser(inline_comment_prefixes=(";",))
     parser.read(DEPLOY / "supervisor" / "nlp-pipeline.conf", encoding="utf-8")
