@@ -8,6 +8,7 @@ from functools import cache
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
+from xml.etree import ElementTree
 
 import pytest
 
@@ -74,6 +75,14 @@ def test_nothing_is_loaded_from_elsewhere(site: Path) -> None:
     loads = [load for path in site.glob("*.html") for load in page(path).loads]
     assert loads
     assert [load for load in loads if urlsplit(load).netloc] == []
+
+
+def test_pictures_run_nothing_and_say_what_they_show() -> None:
+    pictures = [ElementTree.parse(path).getroot() for path in sorted((DOCS / "pictures").glob("*.svg"))]
+    assert pictures
+    for picture in pictures:
+        assert {"title", "desc"} <= {element.tag.rpartition("}")[2] for element in picture}
+        assert not {"script", "foreignObject", "image", "a"} & {e.tag.rpartition("}")[2] for e in picture.iter()}
 
 
 @pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"])
