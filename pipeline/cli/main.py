@@ -23,6 +23,7 @@ COMMANDS = {
     "estimate": ("estimate", "Say what files would cost with the engines and PRICES that are set; nothing is paid for."),
     "submit": ("submit", "Queue files and folders for running workers."),
     "status": ("status", "Show where documents stand, what waits for what, and what failed and why."),
+    "metrics": ("metrics", "Serve figures about documents, queues, workers, steps and costs to Prometheus."),
     "watch": ("watch", "Watch everything: stages, throughput, queues, workers, failures; live, or once for scripts."),
     "pause": ("pausing", "Let a queue stand still, whoever serves it."),
     "resume": ("pausing", "Let a paused queue go on."),

@@ -87,9 +87,14 @@ class Eye:
         return _processes(state.workers), _processes(servers)
 
     def _ask_database(self) -> Seen:
-        return Watching(self._reached(), self.project).look(self.listing)
+        return Watching(self.database(), self.project).look(self.listing)
 
-    def _reached(self) -> Database:
+    def database(self) -> Database:
+        """The database, where it is now.
+
+        Raises:
+            ServiceUnavailable: an embedded one does not run.
+        """
         url = self.located().database
         if self._database is None or self._database[0] != url:
             if self._database:
