@@ -45,6 +45,7 @@ bench: .venv/.ready-dev
 	$(BIN)/python benchmarks/memory.py
 	$(BIN)/python benchmarks/many_documents.py
 	$(BIN)/python benchmarks/migration.py
+	$(BIN)/python benchmarks/soak.py
 
 # Pages of docs/ as a site, to be opened at build/docs/index.html.
 docs: .venv/.ready-dev
