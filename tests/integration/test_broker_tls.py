@@ -72,7 +72,6 @@ def test_purge_says_that_the_database_fills_the_queues_again(environment: dict[s
     purged = celery(environment, "purge", "-f")
     assert purged.returncode == 0, purged.stderr
     assert "The database will fill the queues again" in purged.stderr
-    assert "will fill the queues again" not in celery(environment, "status").stderr
 
 
 @pytest.mark.proof
@@ -111,15 +110,25 @@ def test_a_certificate_that_nobody_vouches_for_is_refused(secured: Secured) -> N
             ping_broker(broker(url, authority))
 
 
-@pytest.mark.parametrize("backend", [True, False])
-def test_celery_itself_refuses_a_stranger(secured: Secured, environment: dict[str, str], backend: bool) -> None:  # noqa: FBT001
-    """Whatever Celery takes from the variables without asking us."""
-    name = "CELERY_RESULT_BACKEND" if backend else "CELERY_BROKER_URL"
-    look = "app.backend.client.ping()" if backend else "app.connection_for_read(connect_timeout=5).connect()"
-    code = f"from pipeline.celery_app import app\n{look}"
-    command = [sys.executable, "-c", code]
-    for authority, trusted in (("", False), (str(secured.authority), True)):
-        told = environment | {name: secured.url, "REDIS_CA_CERTS": authority}
-        done = subprocess.run(command, env=told, capture_output=True, text=True, timeout=60, check=False)
-        assert (done.returncode == 0) is trusted, done.stderr
-        assert ("CERTIFICATE_VERIFY_FAILED" in done.stderr) is not trusted
+def test_celery_itself_refuses_a_stranger(secured: Secured, environment: dict[str, str]) -> None:
+    """Celery looks at these variables without asking us."""
+    code = """
+import redis
+from pipeline.celery_app import app
+for look in (lambda: app.connection_for_read(connect_timeout=5).connect(), lambda: app.backend.client.ping()):
+    try:
+        look()
+        print("trusted")
+    except redis.RedisError as fault:
+        print("refused" if "CERTIFICATE_VERIFY_FAILED" in str(fault) else fault)
+"""
+    for authority, said in (("", ["refused", "refused"]), (str(secured.authority), ["trusted", "trusted"])):
+        told = environment | {
+            "CELERY_BROKER_URL": secured.url,
+            "CELERY_RESULT_BACKEND": secured.url,
+            "REDIS_CA_CERTS": authority,
+        }
+        done = subprocess.run(
+            [sys.executable, "-c", code], env=told, capture_output=True, text=True, timeout=100, check=False
+        )
+        assert done.stdout.split() == said, done.stderr
