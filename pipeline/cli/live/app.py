@@ -15,6 +15,8 @@ from pipeline.cli.live import screen
 from pipeline.cli.live.dialogs import Ask, Question, Reading
 from pipeline.cli.live.keys import KEYS, SHOWN, help_lines
 from pipeline.cli.live.panes import Table
+from pipeline.cli.live.screen import Line
+from pipeline.cli.output import plain
 from pipeline.errors import PipelineError
 from pipeline.monitor.snapshot import Snapshot
 from pipeline.stores.watching import History, Listing, Wanted
@@ -161,8 +163,8 @@ class Monitor(App[None]):
 
     def action_history(self) -> None:
         """Show what was done to the document under the cursor."""
-        if document := self._document():
-            self._read(document)
+        if line := self._document():
+            self._read(line.document)
 
     @work(thread=True, group="read")
     def _read(self, document: str) -> None:
@@ -178,14 +180,13 @@ class Monitor(App[None]):
 
     def action_retry(self) -> None:
         """Queue the document under the cursor again."""
-        if document := self._document():
-            self._act(self._hand.retry, document)
+        if line := self._document():
+            self._act(self._hand.retry, line.document)
 
     def action_cancel(self) -> None:
         """Ask, and stop the document under the cursor."""
-        if (document := self._document()) and (table := self._focused()) and table.line:
-            named = next((cell.plain for cell in table.line.cells if "/" in cell.plain or "." in cell.plain), document)
-            self._asked(f"Stop {named}?", self._hand.cancel, document)
+        if line := self._document():
+            self._asked(f"Stop {plain(line.path)}?", self._hand.cancel, line.document)
 
     def action_pause(self) -> None:
         """Ask, and let the queue under the cursor stand still; or let it go on."""
@@ -230,12 +231,13 @@ class Monitor(App[None]):
         self.action_pane("documents")
         self._again.set()
 
-    def _document(self) -> str:
+    def _document(self) -> Line | None:
+        """The row under the cursor, if it is about a document; else that is said."""
         table = self._focused()
         if table and table.line and table.line.document:
-            return table.line.document
+            return table.line
         self.notify("Go to a document first: 2, 3 or 4.", severity="warning")
-        return ""
+        return None
 
     def _focused(self) -> Table | None:
         return self.focused if isinstance(self.focused, Table) else None

@@ -18,6 +18,7 @@ from pipeline.cli.glance import (
 )
 from pipeline.cli.output import COLOURS, count, plain
 from pipeline.monitor.snapshot import Snapshot
+from pipeline.monitor.workers import Worker
 from pipeline.status import IN_FLIGHT, Status
 from pipeline.stores.watching import Failed, History, Listed, Listing, Trouble
 
@@ -27,11 +28,12 @@ PROBLEMS_SHOWN = 2
 
 
 class Line(NamedTuple):
-    """A row of a pane. ``id`` tells it from the others, ``document`` is what it is about ("": none)."""
+    """A row of a pane. ``id`` tells it from the others; ``document`` and ``path`` say what it is about ("": no document)."""
 
     id: str
     cells: Row
     document: str = ""
+    path: str = ""
 
 
 class Pane(NamedTuple):
@@ -65,11 +67,15 @@ def queues(snapshot: Snapshot) -> Pane:
 def workers(snapshot: Snapshot) -> Pane:
     """The workers, a row for each document that one works on."""
     lines = [
-        Line(f"{worker.name}/{number}", row, worker.work[number].document_id if worker.work else "")
+        Line(f"{worker.name}/{number}", row, *_subject(worker, number))
         for worker in snapshot.workers
         for number, row in enumerate(worker_rows(worker))
     ]
     return Pane("2 workers", tuple(zip(WORKERS, (16, 7, 5, 8, 0, 6), strict=True)), lines)
+
+
+def _subject(worker: Worker, number: int) -> tuple[str, ...]:
+    return (worker.work[number].document_id, worker.work[number].source_path) if worker.work else ()
 
 
 def documents(snapshot: Snapshot, listing: Listing) -> Pane:
@@ -96,7 +102,7 @@ def _document(listed: Listed) -> Line:
         failed = listed.status in (Status.ERROR, Status.PARTIAL_ERROR)
         where = Text(f"{listed.status} ({listed.step.family})" if failed else listed.status, COLOURS.get(listed.status, ""))
     cells = Text(plain(listed.source_path)), where, Text(age(listed.seconds)), Text(plain(listed.why))
-    return Line(listed.document_id, cells, listed.document_id)
+    return Line(listed.document_id, cells, listed.document_id, listed.source_path)
 
 
 def _failure(number: int, each: Failed | Trouble) -> Line:
@@ -106,7 +112,7 @@ def _failure(number: int, each: Failed | Trouble) -> Line:
         Text(plain(each.source_path)), Text(age(each.seconds)), Text(plain(each.code), "red" if failed else "yellow"),
         Text(plain(why)),
     )  # fmt: skip
-    return Line(f"{number}/{each.document_id}", cells, each.document_id)
+    return Line(f"{number}/{each.document_id}", cells, each.document_id, each.source_path)
 
 
 def condition(snapshot: Snapshot) -> Text:

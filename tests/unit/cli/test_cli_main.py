@@ -6,7 +6,7 @@ import pytest
 
 from pipeline.cli.main import COMMANDS, cli, execute
 
-HEAVY = ("pydantic", "psycopg", "rich", "celery", "numpy", "redis", "neo4j", "onnxruntime", "spacy")
+HEAVY = ("pydantic", "psycopg", "rich", "celery", "numpy", "redis", "neo4j", "onnxruntime", "spacy", "textual")
 
 
 def command(name: str) -> click.Command:
@@ -28,13 +28,26 @@ def test_help_has_an_example_on_lines_of_its_own(name: str, capsys: pytest.Captu
 
 
 def test_help_loads_no_library() -> None:
-    look = f"import sys, pipeline.cli.main as m; m.execute(['--help']); print([x for x in {HEAVY} if x in sys.modules])"
+    words = "m.execute(['--help']); m.execute(['watch', '--help'])"
+    look = f"import sys, pipeline.cli.main as m; {words}; print([x for x in {HEAVY} if x in sys.modules])"
     done = subprocess.run([sys.executable, "-c", look], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"
 
 
 @pytest.mark.parametrize(
-    "words", [["frobnicate"], ["run"], ["run", "/does/not/exist"], ["search"], ["export"], ["worker", "x"], ["--frobnicate"]]
+    "words",
+    [
+        ["frobnicate"],
+        ["run"],
+        ["run", "/does/not/exist"],
+        ["search"],
+        ["export"],
+        ["worker", "x"],
+        ["--frobnicate"],
+        ["watch"],
+        ["watch", "--json"],
+        ["pause", "x"],
+    ],
 )
 def test_wrong_usage_is_2(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert execute(words) == 2
