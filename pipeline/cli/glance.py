@@ -10,13 +10,14 @@ from rich.text import Text
 from pipeline.cli.output import COLOURS, count, plain
 from pipeline.monitor.snapshot import Queue, Snapshot
 from pipeline.monitor.workers import Worker
-from pipeline.status import FINAL, IN_FLIGHT, Family, Status
-from pipeline.stores.watching import Failed, Trouble
+from pipeline.status import FINAL, IN_FLIGHT, Family, Status, Step
+from pipeline.stores.watching import AtWork, Failed, Trouble
 
 UNKNOWN = "?"
 BARS = "▁▂▃▄▅▆▇█"
 STATES = {"busy": "green", "idle": "", "unheard": "yellow", "silent": "red", "ended": "red"}
 FAILURES_SHOWN = 5
+PATH_ROOM = 21  # in 80 columns
 QUEUES = ("queue", "messages", "waiting", "running", "oldest", "workers", "")
 NUMBERS = ("messages", "waiting", "running", "oldest", "workers", "tasks", "memory", "for")
 WORKERS = ("worker", "state", "tasks", "memory", "works on", "for")
@@ -78,16 +79,26 @@ def queue_row(queue: Queue) -> Row:
     return Text(queue.name), *(Text(_number(n)) for n in numbers), Text(oldest), Text(_number(queue.workers)), note
 
 
-def worker_rows(worker: Worker) -> list[Row]:
-    """The cells of ``WORKERS``: a row for each document that it works on, or one."""
-    tasks = f"{len(worker.work)}/{_number(worker.tasks)}" if worker.tasks or worker.work else ""
+def worker_rows(worker: Worker, room: int = PATH_ROOM) -> list[Row]:
+    """The cells of ``WORKERS``: a row for each document that it works on, or one; a path has so much room."""
+    tasks = f"{len(worker.alive)}/{_number(worker.tasks)}" if worker.tasks or worker.work else ""
     memory = f"{worker.memory >> 20:,} MB" if worker.memory else ""
     begin = Text(plain(worker.name)), Text(worker.state, STATES[worker.state]), Text(tasks), Text(memory)
     if not worker.work:
         return [(*begin, Text(), Text())]
-    rest = [(Text(f"{w.task} {plain(w.source_path)}"), Text(age(w.seconds))) for w in worker.work]
-    first, *others = rest
+    first, *others = [_work(work, room) for work in worker.work]
     return [(*begin, *first), *((Text(), Text(), Text(), Text(), *other) for other in others)]
+
+
+def _work(work: AtWork, room: int) -> Row:
+    stage = "pages" if work.task == "process_pages" else Step(work.task).family
+    path = short(plain(work.source_path), room)
+    return Text(f"{stage:<6} {path}", "" if work.lease > 0 else "red"), Text(age(work.seconds))
+
+
+def short(path: str, room: int) -> str:
+    """The end of a path, which tells most."""
+    return path if len(path) <= room else f"…{path[len(path) - max(room, 2) + 1 :]}"
 
 
 def failure_text(failed: Failed) -> Text:

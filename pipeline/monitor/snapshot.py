@@ -161,11 +161,8 @@ def _seconds_left(seen: Seen) -> float | None:
 def _problems(facts: Facts, queues: tuple[Queue, ...], workers: tuple[Worker, ...]) -> list[str]:
     found = list(facts.missing.values())
     found += [f"The worker {w.name} has ended." for w in workers if w.state == "ended"]
-    found += [
-        f"The worker {w.name} is silent; what it had ({_documents(len(w.work))}) goes to another."
-        for w in workers
-        if w.state == "silent"
-    ]
+    lost = [(worker.name, len(worker.work) - len(worker.alive)) for worker in workers]
+    found += [f"The worker {name} fell silent over {_documents(n)}, which another gets." for name, n in lost if n]
     found += [f"The server {server.name} has ended." for server in facts.servers if not server.runs]
     # A worker that runs and does not answer may serve any queue.
     if facts.heard and not any(w.state == "unheard" for w in workers):
@@ -184,7 +181,7 @@ def _troubles(seen: Seen, local: tuple[Local, ...]) -> list[str]:
         found.append(f"No queue processor runs, and {_documents(pending)} wait to be claimed.")
     died = sum(t.outcome == "crashed" and t.seconds < RECENT for t in seen.troubles)
     if died:
-        found.append(f"In the last ten minutes workers died {died} time{'s' * (died != 1)} over documents.")
+        found.append(f"In the last ten minutes workers died over {_documents(died)}.")
     codes = sorted(f.code for f in seen.failures if f.code in NOT_THEIRS and f.seconds < 3600)
     if codes:
         found.append(

@@ -36,6 +36,11 @@ class Worker(NamedTuple):
     heartbeat: float | None
     work: tuple[AtWork, ...]
 
+    @property
+    def alive(self) -> tuple[AtWork, ...]:
+        """The work that somebody is at: of the rest, the process that had it has been silent for too long."""
+        return tuple(work for work in self.work if work.lease > 0)
+
 
 def crew(at_work: Iterable[AtWork], heard: Heard | None, local: Iterable[Local]) -> tuple[Worker, ...]:
     """Everyone who is known, by name.
@@ -69,10 +74,11 @@ def _worker(name: str, work: list[AtWork], answer: Answer | None, local: Local |
 
 
 def _state(name: str, work: list[AtWork], answer: Answer | None, local: Local | None) -> str:
+    alive = any(lease.lease > 0 for lease in work)
     if answer is not None or (name in NO_WORKERS and local and local.runs):
-        return "busy" if work else "idle"
+        return "busy" if alive else "idle"
     if local and not local.runs:
         return "ended"
     if work:
-        return "busy" if any(lease.lease > 0 for lease in work) else "silent"
+        return "busy" if alive else "silent"
     return "unheard"

@@ -72,7 +72,7 @@ def test_a_run_is_seen_and_so_is_a_worker_that_is_killed(
                 with suppress(psutil.NoSuchProcess):
                     process.kill()
             dead = until_seen(eye, lambda moment: [w.state for w in moment.workers] == ["silent"])
-            assert "The worker one@test is silent; what it had (1 document) goes to another." in dead.problems
+            assert "The worker one@test fell silent over 1 document, which another gets." in dead.problems
             assert any(problem.startswith("Nobody serves the queue") for problem in dead.problems)
             said = script(environment)
             assert said.returncode == 1

@@ -41,6 +41,16 @@ def test_workers_are_brought_together_by_name(monkeypatch: Patch) -> None:
     assert workers["queue_processor"].memory == 101 << 20
 
 
+def test_what_a_dead_process_had_is_not_taken_for_work_of_the_worker_that_came_after_it(monkeypatch: Patch) -> None:
+    lost = replace(SEEN, at_work=(SEEN.at_work[0]._replace(lease=-60.0), SEEN.at_work[1]), failures=(), troubles=())
+    (worker,) = (w for w in snapshot(monkeypatch, FACTS._replace(seen=lost)).workers if w.name == "ocr@vm")
+    assert (worker.state, len(worker.work), len(worker.alive)) == ("busy", 2, 1)
+    both = replace(lost, at_work=(lost.at_work[0],))
+    moment = snapshot(monkeypatch, FACTS._replace(seen=both))
+    assert [w.state for w in moment.workers if w.name == "ocr@vm"] == ["idle"]
+    assert moment.problems == ("The worker ocr@vm fell silent over 1 document, which another gets.",)
+
+
 def test_a_quiet_moment_is_well(monkeypatch: Patch) -> None:
     moment = snapshot(monkeypatch, quiet())
     assert moment.problems == ()
@@ -53,8 +63,8 @@ def problems(monkeypatch: Patch, facts: Facts) -> str:
 
 def test_what_is_not_well_is_said(monkeypatch: Patch) -> None:
     said = problems(monkeypatch, FACTS)
-    assert "The worker ocr@other is silent" in said
-    assert "In the last ten minutes workers died 1 time over documents." in said
+    assert "The worker ocr@other fell silent" in said
+    assert "In the last ten minutes workers died over 1 document." in said
     assert "1 document failed within the hour for a reason that may pass (worker_killed)" in said
     ended = quiet()._replace(workers=(WORKERS[0], Local("rest", 400, runs=False, memory=0), WORKERS[2]))
     ended = ended._replace(heard=HEARD._replace(workers={"ocr@vm": HEARD.workers["ocr@vm"]}))

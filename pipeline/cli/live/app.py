@@ -126,7 +126,7 @@ class Monitor(App[None]):
         with self.batch_update():
             self.query_one("#top", Static).update(screen.top(snapshot, self.size.width - 2))
             self._table("queues").show(screen.queues(snapshot))
-            self._table("workers").show(screen.workers(snapshot))
+            self._table("workers").show(screen.workers(snapshot, self._table("workers").size.width))
             self._table("documents").show(screen.documents(snapshot, self.listing))
             self._table("failures").show(screen.failures(snapshot))
 

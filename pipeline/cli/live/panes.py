@@ -5,8 +5,9 @@ from typing import ClassVar, Literal
 from rich.text import Text
 from textual.binding import Binding, BindingType
 from textual.widgets import DataTable
+from textual.widgets.data_table import ColumnKey
 
-from pipeline.cli.glance import NUMBERS
+from pipeline.cli.glance import NUMBERS, short
 from pipeline.cli.live.keys import KEYS
 from pipeline.cli.live.screen import Line, Pane
 
@@ -66,6 +67,8 @@ class Table(DataTable[object]):
 
     def _cell(self, column: str, cell: Text) -> Text:
         text = cell.copy()
+        if column == "document":
+            text.plain = short(text.plain, self.columns[ColumnKey(column)].width)
         text.no_wrap, text.overflow = True, "ellipsis"
         text.justify = "right" if column in NUMBERS else "left"
         return text

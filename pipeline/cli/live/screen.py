@@ -25,6 +25,8 @@ from pipeline.stores.watching import Failed, History, Listed, Listing, Trouble
 DOCUMENTS = ("document", "state", "for", "why")
 FAILURES = ("document", "ago", "code", "why")
 PROBLEMS_SHOWN = 2
+WORKERS_WIDTHS = (16, 7, 5, 8, 0, 6)
+WORKERS_WIDTH = sum(WORKERS_WIDTHS) + 2 * len(WORKERS_WIDTHS) + 9  # what a path does not have
 
 
 class Line(NamedTuple):
@@ -64,14 +66,14 @@ def queues(snapshot: Snapshot) -> Pane:
     )
 
 
-def workers(snapshot: Snapshot) -> Pane:
-    """The workers, a row for each document that one works on."""
+def workers(snapshot: Snapshot, width: int = 80) -> Pane:
+    """The workers, a row for each document that one works on, in so many columns."""
     lines = [
         Line(f"{worker.name}/{number}", row, *_subject(worker, number))
         for worker in snapshot.workers
-        for number, row in enumerate(worker_rows(worker))
+        for number, row in enumerate(worker_rows(worker, width - WORKERS_WIDTH))
     ]
-    return Pane("2 workers", tuple(zip(WORKERS, (16, 7, 5, 8, 0, 6), strict=True)), lines)
+    return Pane("2 workers", tuple(zip(WORKERS, WORKERS_WIDTHS, strict=True)), lines)
 
 
 def _subject(worker: Worker, number: int) -> tuple[str, ...]:

@@ -29,7 +29,7 @@ def test_it_fits_80_columns_and_tells_all(monkeypatch: Patch) -> None:
         "error 14",
         "38 in the last minute", "time left not known", "4 documents wait: The queue graph is paused.",
         "paused for 1 min", "812 MB", "2/2", "silent", "[encrypted] It is protected by a password.",
-        "5 min ago", "ocr@other/98 died", "process_ocr letters/19",
+        "5 min ago", "ocr@other/98 died", "out the dredging.pdf", "pages reports/annual.pdf",
     ):  # fmt: skip
         assert words in said, said
 

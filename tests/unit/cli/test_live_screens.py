@@ -9,6 +9,7 @@ import re
 from pathlib import Path
 
 import pytest
+from textual.pilot import Pilot
 
 from pipeline.cli.live.app import Monitor
 from pipeline.cli.live.keys import KEYS
@@ -64,23 +65,23 @@ class Still:
 
 async def shown(moment: Snapshot, size: tuple[int, int], *keys: str) -> str:
     """The screen after these keys, as a picture."""
-    app = Monitor(Fixed(moment), Still(), every=600)
-    async with app.run_test(size=size) as pilot:
-        await settled(app)
+    async with Monitor(Fixed(moment), Still(), every=600).run_test(size=size) as pilot:
+        await settled(pilot)
         await pilot.press(*keys)
-        return await settled(app)
+        return await settled(pilot)
 
 
-async def settled(app: Monitor) -> str:
+async def settled(pilot: Pilot[None]) -> str:
     """The screen once nothing moves any more."""
-    before = ""
-    for _ in range(200):
-        await asyncio.sleep(0.1)
+    app, same = pilot.app, [""]
+    assert isinstance(app, Monitor)
+    for _ in range(400):
+        await pilot.pause(0.05)
+        busy = app.snapshot is None or any(each.is_running for each in app.workers if each.group != "look")
         now = steady(app.export_screenshot())
-        busy = any(each.is_running for each in app.workers if each.group != "look")
-        if app.snapshot and not busy and now == before:
+        same = [*same, now] if now == same[-1] and not busy else [now]
+        if len(same) == 4:
             return now
-        before = now
     pytest.fail("the screen does not come to rest")
 
 
