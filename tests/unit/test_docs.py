@@ -3,7 +3,9 @@
 import re
 from pathlib import Path
 
+from pipeline.queues import WORKER_TYPES
 from pipeline.settings import Settings
+from pipeline.status import Status, Step
 from tests import settings_page
 
 ROOT = Path(__file__).parents[2]
@@ -41,3 +43,14 @@ def test_every_setting_is_described() -> None:
 def test_the_readme_names_only_files_that_exist() -> None:
     paths = re.findall(r"`((?:pipeline|benchmarks|scripts|docs|samples)/[\w./-]*)`", README)
     assert [path for path in paths if not (ROOT / path).exists()] == []
+
+
+def page(name: str) -> str:
+    return (ROOT / "docs" / name).read_text(encoding="utf-8")
+
+
+def test_states_steps_and_workers_are_those_that_there_are() -> None:
+    assert set(re.findall(r">([a-z_]+)</text>", page("pictures/states.svg"))) >= {*Status}
+    assert re.findall(r"^\|[^|]*\| `(\w+)` \|", page("how-it-works.md"), re.MULTILINE) == [*Step]
+    workers = page("production.md").partition("| worker | needs | where |")[2].partition("\n\n")[0]
+    assert set(re.findall(r"^\| `(\w+)` \|", workers, re.MULTILINE)) == {worker.name for worker in WORKER_TYPES}
