@@ -33,7 +33,7 @@ TABLES = {
     "evidence": "select concat_ws(' ', relationship_id, document_id, start_offset, end_offset), confidence::text"
     " from relationship_evidence",
 }
-NODES = "MATCH (n) RETURN labels(n) AS labels, properties(n) AS properties"
+NODES = "MATCH (n) WHERE NOT n:GraphTurn RETURN labels(n) AS labels, properties(n) AS properties"
 EDGES = "MATCH (a)-[r]->(b) RETURN a.id AS start, type(r) AS type, properties(r) AS properties, b.id AS end"
 TWICE = (
     "select d.source_path, h.step::text, count(*)"

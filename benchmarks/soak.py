@@ -26,7 +26,10 @@ from pipeline.settings import load_settings
 
 PROJECT = "soak"
 MOST_MEMORY, LEAST_THROUGHPUT = 1.2, 0.9
-STATES = "select count(*) filter (where status = 'completed'), count(*) filter (where finished_at is not null), count(*) from documents"
+STATES = (
+    "select count(*) filter (where status = 'completed'), count(*) filter (where finished_at is not null), count(*)"
+    " from documents"
+)
 TIMES = "select extract(epoch from finished_at)::float from documents where finished_at is not null order by 1"
 
 

@@ -152,11 +152,11 @@ def tell(store: PostgresStore, graph: GraphStore, lease: Lease) -> None:
 def write(graph: GraphStore, work: GraphWork) -> None:
     """Write what is to be written now."""
     for document in work.gone:
-        graph.delete_document(DocumentId(document))
-    graph.write_entities(work.change)
+        graph.delete_document(DocumentId(document), work.turn)
+    graph.write_entities(work.change, work.turn)
     for part in work.parts:
-        graph.write_document(part)
-    graph.write_figures(work.figures)
+        graph.write_document(part, work.turn)
+    graph.write_figures(work.figures, work.turn)
 
 
 def _resolve(store: PostgresStore, lease: Lease, names: list[str]) -> None:

@@ -13,6 +13,7 @@ from pipeline.model.graph import (
     GraphMention,
     GraphRelated,
     GraphRelation,
+    GraphTurn,
     GraphWork,
 )
 from pipeline.model.names import (
@@ -91,6 +92,7 @@ __all__ = [
     "GraphMention",
     "GraphRelated",
     "GraphRelation",
+    "GraphTurn",
     "GraphWork",
     "Handled",
     "Job",

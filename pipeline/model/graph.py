@@ -107,8 +107,15 @@ class EntityGraph:
     related: tuple[GraphRelated, ...] = ()
 
 
+class GraphTurn(NamedTuple):
+    """The right to write a project's part of the graph; a later turn has a higher token."""
+
+    project: str
+    token: int
+
+
 class GraphWork(NamedTuple):
-    """What is to be written to the graph now.
+    """What is to be written to the graph now, in ``turn``.
 
     ``parts``: of the document that asks; ``change``: entities whose names were linked or parted; ``figures``: for all
     documents written since they were last brought up to date, and empty as long as more documents are on their way;
@@ -120,3 +127,4 @@ class GraphWork(NamedTuple):
     figures: GraphFigures
     gone: tuple[str, ...] = ()
     more: bool = False
+    turn: GraphTurn | None = None

@@ -24,6 +24,7 @@ from pipeline.model import (
     GraphMention,
     GraphRelated,
     GraphRelation,
+    GraphTurn,
     GraphWork,
     Lease,
 )
@@ -159,6 +160,7 @@ def _work(given: Given) -> GraphWork:
         ),
         tuple(document for document, part in parts.items() if not part),
         given["more"],
+        GraphTurn(given["project"], given["turn"]),
     )
 
 

@@ -44,11 +44,11 @@ def _refresh(project_id: str) -> None:
 
 def _write(graph: GraphStore, work: GraphWork) -> None:
     for document in work.gone:
-        graph.delete_document(DocumentId(document))
-    graph.write_entities(work.change)
+        graph.delete_document(DocumentId(document), work.turn)
+    graph.write_entities(work.change, work.turn)
     for part in work.parts:
-        graph.write_document(part)
-    graph.write_figures(work.figures)
+        graph.write_document(part, work.turn)
+    graph.write_figures(work.figures, work.turn)
 
 
 refresh_graph: Task = app.task(

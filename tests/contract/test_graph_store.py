@@ -5,12 +5,13 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from itertools import pairwise
+from threading import Event
 from typing import Any
 
 import neo4j
 import pytest
 
-from pipeline.errors import Misconfigured, ServiceUnavailable
+from pipeline.errors import Misconfigured, NotReady, ServiceUnavailable
 from pipeline.model import (
     DocumentGraph,
     DocumentId,
@@ -22,8 +23,10 @@ from pipeline.model import (
     GraphFigures,
     GraphMention,
     GraphRelation,
+    GraphTurn,
 )
 from pipeline.ports import GraphStore
+from pipeline.stores import neo4j_graph
 from pipeline.stores.neo4j_graph import CYPHER, Neo4jGraph, label
 from pipeline.supervisor import Endpoints
 
@@ -282,3 +285,47 @@ def test_a_wrong_password_or_database_is_a_setting(endpoints: Endpoints, passwor
     store.close()
     assert fault.value.code == code
     assert endpoints.graph_password not in str(fault.value)
+
+
+def test_what_is_written_in_an_earlier_turn_is_refused_whole(store: GraphStore, graph: neo4j.Driver) -> None:
+    early, late = GraphTurn("matter's id", 7), GraphTurn("matter's id", 9)
+    store.write_document(part(entities=(ADA,)), early)
+    store.write_document(part(entities=(ADA, BOB)), late)
+    before = whole(graph)
+    refused = pytest.raises(NotReady, match="Another worker wrote")
+    with refused:
+        store.write_document(part(entities=(ADA,)), early)
+    with refused:
+        store.write_figures(GraphFigures((entity("ada", mentions=99),), ()), early)
+    with refused:
+        store.write_entities(EntityGraph(("ada",), (), (), ()), early)
+    with refused:
+        store.delete_document(DocumentId("d1"), early)
+    assert whole(graph) == before
+    store.write_document(part("d2"), GraphTurn("another's id", 1))
+    store.delete_document(DocumentId("d1"), late)
+    assert rows(graph, "MATCH (d:Document) RETURN d.id") == [["d2"]]
+
+
+def test_who_sleeps_in_the_middle_of_a_write_writes_nothing_after_a_later_turn(
+    store: GraphStore, graph: neo4j.Driver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asleep, awake = Event(), Event()
+    write = neo4j_graph._write_document
+
+    def slow(tx: neo4j.ManagedTransaction, it: DocumentGraph) -> None:
+        write(tx, it)
+        if it.entities == (ADA,) and not asleep.is_set():
+            asleep.set()
+            assert awake.wait(30)
+
+    monkeypatch.setattr(neo4j_graph, "_write_document", slow)
+    with ThreadPoolExecutor(1) as pool:
+        sleeper = pool.submit(store.write_document, part(entities=(ADA,)), GraphTurn("matter's id", 1))
+        assert asleep.wait(30)
+        store.write_document(part(entities=(BOB,)), GraphTurn("matter's id", 2))
+        after = whole(graph)
+        awake.set()
+        with pytest.raises(NotReady):
+            sleeper.result()
+    assert whole(graph) == after

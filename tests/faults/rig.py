@@ -27,7 +27,7 @@ PROJECT = "matter"
 DEADLINE = 120
 QUICK_REPAIR = {"LEASE_DURATION": "4", "REPAIR_AFTER": "3", "POLL_INTERVAL": "1", "LARGE_DOCUMENT_PAGES": "2"}
 GRAPH = {
-    "nodes": "MATCH (n) RETURN labels(n) AS labels, properties(n) AS properties",
+    "nodes": "MATCH (n) WHERE NOT n:GraphTurn RETURN labels(n) AS labels, properties(n) AS properties",
     "edges": "MATCH (a)-[r]->(b) RETURN a.id AS start, type(r) AS type, properties(r) AS properties, b.id AS end",
 }
 LEFT = (

@@ -30,7 +30,7 @@ ENGINES = ("reader", "embedder", "mention_finder", "pattern_finder")
 READ = (tasks.process_ocr, tasks.create_document_node, tasks.process_chunking, tasks.extract_entities)
 LINK = (tasks.resolve_entities, tasks.build_relationships)
 GRAPH = {
-    "nodes": "MATCH (n) RETURN labels(n) AS labels, properties(n) AS properties",
+    "nodes": "MATCH (n) WHERE NOT n:GraphTurn RETURN labels(n) AS labels, properties(n) AS properties",
     "edges": "MATCH (a)-[r]->(b) RETURN a.id AS start, type(r) AS type, properties(r) AS properties, b.id AS end",
 }
 TEXTS = {

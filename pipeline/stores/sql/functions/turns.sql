@@ -1,11 +1,10 @@
 -- Turns at writing a project's part of the graph. A turn is a lease: only its token prolongs or ends it, and who dies with it is waited
 -- for no longer than it lasts. While one has it, everything that it reads here is of one moment, and nobody else writes.
 --
--- Who was silent for longer than its turn (stopped, cut off) may still write to the graph what it read before another's turn. It learns
--- of that when it ends the turn; whatever it was given is then noted again, as if it had just changed, and the next turn writes what is
--- true by then. Until that, and if it is killed between its late write and that call, the graph may show older figures of those entities
--- than the database: the next document that names them puts them right, and so does `graph rebuild`. The document that it wrote itself is
--- worked on again in any case, because its lease ran out too.
+-- Who was silent for longer than its turn (stopped, cut off) may still write to the graph what it read before another's turn: the graph
+-- refuses that once anything was written in a later turn, see `hold_turn` in cypher/graph.cypher. It learns of that, or when it ends the
+-- turn; whatever it was given is then noted again, as if it had just changed, and the next turn writes what is true by then. The document
+-- that it wrote itself is worked on again in any case, because its lease ran out too.
 
 -- Ask for the turn; its token, or null: another has it. p_claim: names this wish for it, of which an answer may have been lost.
 create or replace function take_turn(p_project uuid, p_holder text, p_claim text, p_lease interval) returns bigint language plpgsql as $$
