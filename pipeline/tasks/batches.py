@@ -25,6 +25,8 @@ TOO_MUCH = timedelta(minutes=10)
 ON_ITS_WAY = timedelta(minutes=30)
 """For which nobody else looks after a batch whose file is sent or fetched."""
 AT_ONCE = 200
+SEND_TRIES = 5
+"""A batch that is refused is sent again: some services must have looked through its file first."""
 
 
 def _ask(_: str) -> None:
@@ -64,9 +66,9 @@ def look_after(use: Services, batch: Batch) -> None:
 def _send(use: Services, service: BatchService, batch: Batch) -> None:
     """Send the questions. Who looks after it for the second time looks first whether they were sent already."""
     again = batch.looks > 1
-    name = f"nlp-pipeline-{batch.id}.jsonl"
+    name, file = f"nlp-pipeline-{batch.id}.jsonl", batch.file
     try:
-        file = batch.file or (again and service.uploaded(name)) or _uploaded(use, service, batch, name)
+        file = file or (again and service.uploaded(name)) or _uploaded(use, service, batch, name)
         if not file:
             use.batches.end(batch, "empty")
             return
@@ -75,7 +77,10 @@ def _send(use: Services, service: BatchService, batch: Batch) -> None:
     except TooLong as fault:
         use.batches.end(batch, "refused", fault.message, "again" if batch.questions > 1 else "failed", timedelta())
     except BadDocument as fault:
+        if batch.looks < SEND_TRIES:
+            raise
         use.batches.end(batch, "refused", fault.message)
+        _forget(service, (file,))
     else:
         use.batches.note(batch, name=sent, state="validating", fault="", again=_longest(use, FIRST_LOOK))
 
@@ -100,11 +105,13 @@ def _look(use: Services, service: BatchService, batch: Batch) -> None:
         if not given_up:
             raise
         use.batches.end(batch, "given up", fault.message, "unknown")
+        _forget(service, (batch.file,))
         return
     if seen.ended:
         _collect(use, service, batch, seen)
     elif given_up:
         use.batches.end(batch, "given up", f"After {LONGEST} it was still {seen.state}.", "unknown")
+        _forget(service, (batch.file,))
     else:
         use.batches.note(batch, state=seen.state, fault="", again=_pause(use, batch))
 

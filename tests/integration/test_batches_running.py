@@ -226,6 +226,21 @@ def test_a_service_that_is_slow_or_asks_for_patience_is_waited_for(
     once(service, costs)
 
 
+@pytest.mark.parametrize("refusals", [2, 9])
+def test_a_batch_that_is_not_begun_is_sent_again_some_times(
+    refusals: int, batching: Services, service: OpenAIStandIn, db: Db, costs: Costs, tmp_path: Path
+) -> None:
+    service.behaviour.batches.unready = refusals
+    look_after(batching, left(batching, tmp_path))
+    assert db.execute("select fault like 'openai did not take the request%' from paid_batches").fetchall() == [(True,)]
+    to_the_end(batching)
+    if refusals == 2:
+        once(service, costs)
+    else:
+        assert (service.behaviour.batches.unready, service.cabinet.files, costs.models()) == (4, {}, [])
+        assert db.execute("select count(*) from batch_questions where failed_at is not null").fetchall() == [(4,)]
+
+
 @pytest.mark.parametrize(
     ("code", "again"), [("invalid_json_line", False), ("token_limit_exceeded", True)], ids=["refused", "too much"]
 )

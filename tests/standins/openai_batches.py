@@ -17,7 +17,8 @@ class Day:
 
     ``looks`` until one has ended; ``there``: whether there are batches at all; every line with ``failing`` in it fails;
     ``expires``: after half of the lines; ``refused``: the code with which every batch fails before it begins, as it does
-    with ``token_limit_exceeded`` if it has more than ``most`` lines; ``forgetful``: no batch is known any more.
+    with ``token_limit_exceeded`` if it has more than ``most`` lines; ``forgetful``: no batch is known any more;
+    ``unready``: so many batches are not begun.
     """
 
     looks: int = 2
@@ -27,6 +28,7 @@ class Day:
     refused: str = ""
     most: int = LINES
     forgetful: bool = False
+    unready: int = 0
 
 
 class File(NamedTuple):
@@ -80,6 +82,9 @@ class Cabinet:
         return file
 
     def _begun(self, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        if self.day.unready:
+            self.day.unready -= 1
+            return 400, {"error": {"message": "The file is not processed yet", "type": "invalid_request_error"}}
         if body["input_file_id"] not in self.files or body["endpoint"] != "/v1/chat/completions":
             return 400, {"error": {"message": "Invalid input file", "type": "invalid_request_error"}}
         batch: dict[str, Any] = {
