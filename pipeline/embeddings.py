@@ -8,8 +8,9 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from datetime import timedelta
+from typing import TypeVar
 
-from pipeline.errors import Misconfigured, OverBudget
+from pipeline.errors import Misconfigured, OverBudget, ServiceUnavailable
 from pipeline.model import Chunk, EmbeddingSpace, UnfilledChunk
 from pipeline.ports import Charge, DocumentStore, Embedder, charging
 from pipeline.settings import Settings
@@ -18,6 +19,8 @@ from pipeline.stages.chunking import embedded_text
 LONGEST = 2000
 """Of a vector that pgvector's index takes."""
 AT_ONCE = 32
+TRIES = 3
+Found = TypeVar("Found")
 LEASE = timedelta(seconds=60)
 """After so long the passages of somebody who died are computed by others."""
 
@@ -80,6 +83,22 @@ class Embeddings:
         """The active space (None while there are no vectors) and its engine, for questions; the settings do not matter."""
         active = _active(self._store.embeddings())
         return (active, self.engine_of(active)) if active else (None, self.wanted())
+
+    def asked(self, questions: list[str], ask: Callable[..., Found]) -> list[Found]:
+        """What ``ask(text, vector, space=…)`` finds for each question; asked anew if the embeddings are changed meanwhile.
+
+        Raises:
+            ServiceUnavailable: they were changed each time.
+        """
+        for _ in range(TRIES):
+            space, embedder = self.reading()
+            vectors = embedder.embed(questions)
+            try:
+                return [ask(text, vector, space=space and space.id) for text, vector in zip(questions, vectors, strict=True)]
+            except ServiceUnavailable as fault:
+                if fault.code != "conflict":
+                    raise
+        raise ServiceUnavailable("The embeddings are being changed just now.")
 
     def wanted(self) -> Embedder:
         """What the settings ask for.

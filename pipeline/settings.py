@@ -255,6 +255,15 @@ class Settings(BaseSettings):
     max_attachments: int = Field(500, ge=0)
     """Most attachments taken from one document."""
 
+    api_max_upload: int = Field(2048, ge=1)
+    """Most that one upload to the HTTP API may take, with all its files, in MB; MAX_FILE_SIZE holds for each."""
+    api_max_files: int = Field(1000, ge=1)
+    """Most files in one upload."""
+    api_upload_patience: Seconds = timedelta(seconds=30)
+    """How long a client may be slower than 1 KB a second, in seconds; then its upload is given up."""
+    api_requests_per_minute: int = Field(6000, ge=0)
+    """Most requests of one key to the HTTP API in a minute; 0: no limit."""
+
     documents_in_flight: int = Field(32, ge=1)
     """Most documents between `pending` and their end at one time; the rest wait in the database.
 

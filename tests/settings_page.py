@@ -39,6 +39,7 @@ GROUPS = {
     "prices": "Costs",
     "large_document_pages": "Large documents and passages",
     "reader_memory": "Limits of one document",
+    "api_max_upload": "HTTP API",
     "documents_in_flight": "Pace and repair",
     "log_format": "Logs",
 }

@@ -10,13 +10,12 @@ import click
 
 from pipeline.cli.files import Found, source_path, storable
 from pipeline.errors import BadDocument
-from pipeline.model import Submission, Submitted
+from pipeline.model import Submission, Submitted, is_project_name
 from pipeline.ports import BlobStore, DocumentStore
 from pipeline.settings import MEGABYTE
 from pipeline.stores.reports import Reports
 
 BATCH = 100
-LONGEST_PROJECT = 100
 
 
 class Refused(NamedTuple):
@@ -103,7 +102,7 @@ def checked_project(name: str) -> str:
     Raises:
         click.UsageError: they cannot.
     """
-    if name.isprintable() and 0 < len(name.encode()) <= LONGEST_PROJECT and name[0] != "." and not set(name) & {"/", "\\"}:
+    if is_project_name(name):
         return name
     raise click.UsageError(
         f"{name!r} cannot be the name of a project: at most 100 characters, no / or \\, no . at its beginning."

@@ -43,6 +43,8 @@ COMMANDS = {
     "models": ("models", "List the models: file, origin, licence, hash, and whether it is the official one."),
     "workers": ("workers", "Run all workers of this machine and the queue processor."),
     "worker": ("worker", "Run one worker: ocr, text, entity, graph or default."),
+    "api": ("api", "Run the HTTP API: upload, watch, read, search."),
+    "keys": ("keys", "Make, list and revoke keys of the HTTP API."),
     "flower": ("flower", "Run Flower, Celery's web page about workers and tasks, behind a password."),
     "migrate": (
         "migrate",

@@ -1,12 +1,12 @@
 """``search``: passages that answer a question, or many questions at once."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from functools import partial
 from itertools import accumulate, islice
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 from rich.padding import Padding
@@ -15,15 +15,11 @@ from rich.text import Text
 from pipeline.cli.output import clock, console, flat, plain
 from pipeline.cli.session import project_option, reading
 from pipeline.embeddings import Embeddings
-from pipeline.errors import ServiceUnavailable
 from pipeline.ports import Charge, charging
 from pipeline.stores.reports import MARK_END, MARK_START, Passage, Reports
 from pipeline.wiring import Services
 
-Found = TypeVar("Found")
-
 AT_ONCE = 32
-TRIES = 3
 WORDS_SHOWN = 60
 
 
@@ -51,7 +47,7 @@ def search(question: str | None, project: str | None, limit: int, queries: Path 
         charging(Charge(project=reports.project)),
     ):
         if question:
-            passages = found(use.embeddings, [question], partial(reports.passages, limit=limit))[0]
+            passages = use.embeddings.asked([question], partial(reports.passages, limit=limit))[0]
             _print_json(passages) if as_json else _print(passages)
         else:
             for answer in answers(questions, use.embeddings, reports, limit):
@@ -64,23 +60,10 @@ def answers(
     """``{query_id, results: [{source_path, start, end, score}]}`` for each (id, question), in order."""
     waiting = iter(questions)
     while batch := list(islice(waiting, AT_ONCE)):
-        answered = found(embeddings, [text for _, text in batch], partial(reports.search, limit=limit))
+        answered = embeddings.asked([text for _, text in batch], partial(reports.search, limit=limit))
         for (query_id, _), hits in zip(batch, answered, strict=True):
             results = [{"source_path": h.source_path, "start": h.start, "end": h.end, "score": h.score} for h in hits]
             yield {"query_id": query_id, "results": results}
-
-
-def found(embeddings: Embeddings, questions: list[str], ask: Callable[..., list[Found]]) -> list[list[Found]]:
-    """What is found for each question; asked anew if the embeddings are changed meanwhile."""
-    for _ in range(TRIES):
-        space, embedder = embeddings.reading()
-        vectors = embedder.embed(questions)
-        try:
-            return [ask(text, vector, space=space and space.id) for text, vector in zip(questions, vectors, strict=True)]
-        except ServiceUnavailable as fault:
-            if fault.code != "conflict":
-                raise
-    raise ServiceUnavailable("The embeddings are being changed just now.")
 
 
 def excerpt(marked: str, most: int = WORDS_SHOWN) -> str:

@@ -61,6 +61,7 @@ from pipeline.model.work import (
     Submission,
     Submitted,
     Verdict,
+    is_project_name,
 )
 
 __all__ = [
@@ -128,4 +129,5 @@ __all__ = [
     "Word",
     "WrittenQuestion",
     "cost_of",
+    "is_project_name",
 ]

@@ -7,6 +7,14 @@ from pipeline.status import Step
 
 DocumentId = NewType("DocumentId", str)
 
+LONGEST_PROJECT = 100  # bytes
+
+
+def is_project_name(name: str) -> bool:
+    """Whether files can be kept under this name."""
+    short = name.isprintable() and 0 < len(name.encode()) <= LONGEST_PROJECT
+    return short and name[0] != "." and not set(name) & {"/", "\\"}
+
 
 class Lease(NamedTuple):
     """The right to commit one step of one document; refused once a newer token was given.

@@ -90,15 +90,19 @@ class Control:
         return sorted(handled, key=lambda each: place[each.document_id])
 
     def _patiently(self, statement: str, **values: object) -> Rows:
-        """Try again while other transactions are in the way: two that want the same rows in another order."""
-        for attempt in range(TRIES):
-            try:
-                return self._db.rows(statement, **values)
-            except ServiceUnavailable as fault:
-                if fault.code != "conflict":
-                    raise
-            time.sleep(random.uniform(0, 0.05 * 2**attempt))
-        return self._db.rows(statement, **values)
+        return patiently(self._db, statement, **values)
+
+
+def patiently(database: Calls, statement: str, **values: object) -> Rows:
+    """Try again while other transactions are in the way: two that want the same rows in another order."""
+    for attempt in range(TRIES):
+        try:
+            return database.rows(statement, **values)
+        except ServiceUnavailable as fault:
+            if fault.code != "conflict":
+                raise
+        time.sleep(random.uniform(0, 0.05 * 2**attempt))
+    return database.rows(statement, **values)
 
 
 def _handled(rows: Rows) -> list[Handled]:

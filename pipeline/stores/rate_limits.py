@@ -37,15 +37,25 @@ class RedisRateLimits:
 
     Args:
         url: of the Redis server.
-        limits: by name of the endpoint; one that is not named has none, but its pauses are kept.
+        limits: by name of the endpoint.
+        others: of an endpoint that is not named; without a limit its pauses are kept.
         longest_wait: seconds that a caller waits for its turn at most.
         window: seconds that a limit is meant for; another than a minute is for tests.
     """
 
-    def __init__(self, url: str, limits: Mapping[str, Limit], *, longest_wait: float = 30.0, window: float = 60.0) -> None:
+    def __init__(
+        self,
+        url: str,
+        limits: Mapping[str, Limit],
+        *,
+        others: Limit = Limit(),  # noqa: B008  # it cannot be changed
+        longest_wait: float = 30.0,
+        window: float = 60.0,
+    ) -> None:
         self._client = redis_client(url)
         self._script = self._client.register_script(files(__package__).joinpath("lua/rate_limit.lua").read_text("utf-8"))
         self._limits = dict(limits)
+        self._others = others
         self._longest = round(longest_wait * 1000)
         self._window = round(window * 1000)
 
@@ -70,7 +80,7 @@ class RedisRateLimits:
 
     def settle(self, booking: Booking, tokens: int) -> None:
         """Correct the booking to what the call really used."""
-        if tokens != booking.tokens and self._limits.get(booking.endpoint, Limit()).tokens:
+        if tokens != booking.tokens and self._limits.get(booking.endpoint, self._others).tokens:
             self._run(booking.endpoint, "settle", booking.slot, tokens - booking.tokens)
 
     def slow_down(self, booking: Booking, retry_after: float) -> None:
@@ -84,7 +94,7 @@ class RedisRateLimits:
     def _run(self, endpoint: str, operation: str, *arguments: int) -> tuple[int, int]:
         import redis
 
-        limit = self._limits.get(endpoint, Limit())
+        limit = self._limits.get(endpoint, self._others)
         try:
             slot, wait = self._script(
                 keys=[f"nlp-pipeline:rate:{endpoint}"],

@@ -261,3 +261,45 @@ select finish_embeddings(%(space)s);
 
 -- name: embedding_progress
 select chunks, unfilled from embedding_progress();
+
+-- name: create_api_key
+select create_api_key(%(name)s, %(hash)s, %(scope)s, %(project)s)::text;
+
+-- name: list_api_keys
+select id::text, name, scope, project, created_at::text, last_used_at::text, revoked_at::text from list_api_keys();
+
+-- name: revoke_api_keys
+select revoke_api_keys(%(word)s)::text[];
+
+-- name: use_api_key
+select id::text, name, scope, project from use_api_key(%(hash)s);
+
+-- name: submit_uploads
+select submit_uploads(%(key)s, %(name)s, %(project)s, %(files)s);
+
+-- name: file_of_document
+select project, storage_key, file_name, media_type, sha256 from file_of_document(%(document)s, %(project)s);
+
+-- name: list_documents
+select document from list_documents(%(project)s, %(statuses)s, %(failed_steps)s, %(under)s, %(parent)s, %(before)s, %(before_id)s, %(limit)s);
+
+-- name: document_state
+select document_state(%(document)s, %(project)s);
+
+-- name: document_progress
+select document_progress(%(document)s, %(project)s);
+
+-- name: document_results
+select document_results(%(document)s, %(project)s, %(parts)s);
+
+-- name: list_projects
+select name, documents, created_at from list_projects(%(project)s);
+
+-- name: find_passages
+select passage from find_passages(%(project)s, %(question)s, %(embedding)s, %(limit)s, %(space)s);
+
+-- name: entity_of
+select project, id::text, name, type, mentions, documents from entity_of(%(entity)s, %(project)s);
+
+-- name: documents_of_entity
+select document_id::text, source_path, mentions from documents_of_entity(%(entity)s, %(limit)s);

@@ -1,0 +1,52 @@
+"""The application behind a port."""
+
+import logging
+import socket
+from collections.abc import Callable
+
+import uvicorn
+
+from pipeline.api.app import create_app
+from pipeline.errors import Misconfigured
+from pipeline.observing import formatter
+from pipeline.settings import Settings
+
+LAST_ANSWERS = 10  # seconds that answers under way have when the API is stopped
+CONNECTIONS = 1000
+WAITING = 2048
+
+
+def serve(settings: Settings, host: str, port: int, ready: Callable[[str], object]) -> None:
+    """Answer until SIGTERM or SIGINT. ``ready`` is told the address; port 0 takes any that is free.
+
+    Raises:
+        Misconfigured: the address cannot be used.
+    """
+    lines = logging.StreamHandler()
+    lines.setFormatter(formatter(settings.log_format))
+    logging.basicConfig(level=settings.log_level, handlers=[lines])
+    with listening(host, port) as listener:
+        config = uvicorn.Config(
+            create_app(settings),
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            limit_concurrency=CONNECTIONS,
+            timeout_graceful_shutdown=LAST_ANSWERS,
+            proxy_headers=False,
+        )
+        bound = listener.getsockname()
+        ready(f"http://{f'[{bound[0]}]' if ':' in bound[0] else bound[0]}:{bound[1]}")
+        uvicorn.Server(config).run(sockets=[listener])
+
+
+def listening(host: str, port: int) -> socket.socket:
+    """A socket at this address; port 0: any that is free.
+
+    Raises:
+        Misconfigured: the address cannot be used.
+    """
+    try:
+        return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET, backlog=WAITING)
+    except OSError as fault:
+        raise Misconfigured(f"The API cannot listen at {host}:{port}: {fault.strerror}.", "port_in_use") from fault

@@ -1,0 +1,75 @@
+"""Keys of the HTTP API. A key is known by its SHA-256 alone: 256 random bits need neither salt nor a slow hash."""
+
+import hashlib
+import secrets
+from enum import StrEnum
+from typing import NamedTuple
+
+from pipeline.stores.calls import Calls
+
+PREFIX = "nlp_"
+
+
+class Scope(StrEnum):
+    """What a key may do; each includes those before it."""
+
+    READ = "read"
+    WRITE = "write"
+    ADMIN = "admin"
+
+    def includes(self, other: "Scope") -> bool:
+        """Whether this is enough where ``other`` is needed."""
+        order = list(Scope)
+        return order.index(self) >= order.index(other)
+
+
+class Caller(NamedTuple):
+    """Whose key it is; ``project`` is the only one that it sees, "" for all."""
+
+    id: str
+    name: str
+    scope: Scope
+    project: str
+
+
+class KeyInfo(NamedTuple):
+    """What is known of a key; times in ISO 8601, None where it never happened."""
+
+    id: str
+    name: str
+    scope: str
+    project: str
+    created_at: str
+    last_used_at: str | None
+    revoked_at: str | None
+
+
+class ApiKeys:
+    """The keys, in the database. Every method raises ``ServiceUnavailable`` while that is away."""
+
+    def __init__(self, database: Calls) -> None:
+        self._db = database
+
+    def create(self, name: str, scope: Scope, project: str = "") -> str:
+        """A new key, which cannot be had a second time. ``project``: the only one that it sees."""
+        key = PREFIX + secrets.token_urlsafe(32)
+        self._db.rows("create_api_key", name=name, hash=_hash(key), scope=scope, project=project)
+        return key
+
+    def caller(self, key: str) -> Caller | None:
+        """Whose key it is; None: it is none, or was revoked."""
+        for key_id, name, scope, project in self._db.rows("use_api_key", hash=_hash(key)):
+            return Caller(key_id, name, Scope(scope), project)
+        return None
+
+    def all(self) -> list[KeyInfo]:
+        """All keys, the oldest first."""
+        return [KeyInfo(*row) for row in self._db.rows("list_api_keys")]
+
+    def revoke(self, word: str) -> int:
+        """Revoke the key with this id, or all of this name; how many were valid until now."""
+        return len(self._db.value("revoke_api_keys", word=word))
+
+
+def _hash(key: str) -> str:
+    return hashlib.sha256(key.encode("utf-8", "surrogateescape")).hexdigest()

@@ -1,0 +1,140 @@
+"""What the HTTP API asks of documents. ``within`` is the only project that may be seen, "" for any."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from psycopg.types.json import Jsonb
+
+from pipeline.model import DocumentId, EntityType, GraphEntity, Submission
+from pipeline.status import Status, Step, parse_status
+from pipeline.stores.calls import Calls
+from pipeline.stores.control import patiently
+from pipeline.stores.vectors import vector_text
+
+Facts = dict[str, Any]
+"""As ``document_facts`` of ``sql/functions/catalog.sql`` gives them, and functions that add to them."""
+
+
+class DocumentFile(NamedTuple):
+    """Where a document's original lies; ``media_type`` is "" before it was read."""
+
+    project: str
+    storage_key: str
+    file_name: str
+    media_type: str
+    sha256: str
+
+
+class Listing(NamedTuple):
+    """Which documents are listed, the newest first; what is empty does not narrow it.
+
+    ``status`` is one of ``status.parse_status``, ``words`` stand in the path, ``before`` is the creation time and id of the
+    last document that was seen.
+    """
+
+    project: str
+    status: str = ""
+    words: str = ""
+    parent: str = ""
+    before: tuple[str, str] | None = None
+    limit: int = 50
+
+
+class Catalog:
+    """Every method raises ``ServiceUnavailable`` while the database is away."""
+
+    def __init__(self, database: Calls) -> None:
+        self._db = database
+
+    def submit(self, key: str, name: str, project: str, files: Sequence[Submission]) -> list[dict[str, str]] | None:
+        """Queue uploaded files: ``{document_id, source_path, outcome}`` of each, in their order.
+
+        Args:
+            key: id of the key that they came with.
+            name: what the caller calls this upload: a second one of this name changes nothing, and is answered as the first;
+                None if its files are others. "" for no name.
+            project: where they belong.
+            files: what is stored already.
+        """
+        rows = Jsonb([file._asdict() for file in files])
+        ((answer,),) = patiently(self._db, "submit_uploads", key=key, name=name, project=project, files=rows)
+        return None if answer is None else list(answer)
+
+    def file(self, document: DocumentId, within: str) -> DocumentFile | None:
+        """Where its original lies."""
+        rows = self._db.rows("file_of_document", document=document, project=within)
+        return DocumentFile(*rows[0]) if rows else None
+
+    def listed(self, listing: Listing) -> list[Facts]:
+        """The facts of documents."""
+        status, family = parse_status(listing.status) if listing.status else (None, None)
+        before, before_id = listing.before or (None, None)
+        rows = self._db.rows(
+            "list_documents",
+            project=listing.project,
+            statuses=[status] if status and not family else [] if family else None,
+            failed_steps=[step for step in Step if status is Status.ERROR and step.family is family],
+            under=f"%{_plain(listing.words)}%" if listing.words else None,
+            parent=listing.parent or None,
+            before=before,
+            before_id=before_id,
+            limit=listing.limit,
+        )
+        return [facts for (facts,) in rows]
+
+    def state(self, document: DocumentId, within: str) -> Facts | None:
+        """Its facts."""
+        return self._facts("document_state", document=document, project=within)
+
+    def progress(self, document: DocumentId, within: str) -> Facts | None:
+        """Its facts with ``metadata`` and ``ranges``, its page ranges."""
+        return self._facts("document_progress", document=document, project=within)
+
+    def results(self, document: DocumentId, within: str, parts: Sequence[str]) -> Facts | None:
+        """Its facts with ``metadata``, ``text``, and these of pages, chunks, mentions, entities, relations, history."""
+        return self._facts("document_results", document=document, project=within, parts=[*parts])
+
+    def projects(self, within: str) -> Sequence[tuple[str, int, datetime]]:
+        """Name, number of documents and creation time of each project, by name."""
+        return [(name, documents, made) for name, documents, made in self._db.rows("list_projects", project=within)]
+
+    def passages(
+        self, project: str, question: str, vector: NDArray[np.float32], limit: int, space: str | None = None
+    ) -> Sequence[Facts]:
+        """Passages that answer a question, the best first; ``vector`` is its embedding. See ``find_passages`` of the SQL.
+
+        Raises:
+            ServiceUnavailable: ``conflict``: ``space``, whose vector it is, is no longer the active one; embed it anew.
+        """
+        rows = self._db.rows(
+            "find_passages",
+            project=project,
+            question=question.replace("\0", " "),
+            embedding=vector_text(vector),
+            limit=limit,
+            space=space,
+        )
+        return [passage for (passage,) in rows]
+
+    def entity(self, entity: str, within: str) -> tuple[str, GraphEntity] | None:
+        """Its project, and the entity that this id, or one that was merged, stands for."""
+        for project, key, name, kind, mentions, documents in self._db.rows("entity_of", entity=entity, project=within):
+            return project, GraphEntity(key, name or "", EntityType(kind), mentions, documents)
+        return None
+
+    def documents_of(self, entity: str, limit: int) -> Sequence[tuple[str, str, int]]:
+        """Id, path and number of mentions of documents that name it, those that name it most first."""
+        rows = self._db.rows("documents_of_entity", entity=entity, limit=limit)
+        return [(document, path, mentions) for document, path, mentions in rows]
+
+    def _facts(self, statement: str, **values: object) -> Facts | None:
+        facts: Facts | None = self._db.value(statement, **values)
+        return facts
+
+
+def _plain(words: str) -> str:
+    """Words as LIKE takes them literally."""
+    return words.replace("\0", " ").replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
