@@ -75,6 +75,7 @@ TABLES = (
     "test_a_backup_made_in_the_middle",
     "while_a_batch_is_answered",
     "[supabase",
+    "test_a_run_is_seen_and_so_is_a_worker_that_is_killed",
 )
 SHORT = (
     "test_the_documents_are_worth_the_test[steps in one worker]",

@@ -2,7 +2,12 @@
 
 import asyncio
 import contextlib
+import os
+import pty
 import socket
+import subprocess
+import sys
+import termios
 import threading
 from collections.abc import Awaitable, Callable, Iterator
 from urllib.parse import urlsplit
@@ -25,6 +30,7 @@ from pipeline.stores.postgres import PostgresStore
 from pipeline.stores.watching import Wanted
 from pipeline.wiring import Services
 from tests.matter import PROJECT, fill
+from tests.program import ROOT
 from tests.running import DEADLINE
 
 SIZE = (80, 24)
@@ -216,3 +222,23 @@ def test_a_hand_that_cannot_reach_the_database_says_so(settings: Settings) -> No
     nowhere = settings.model_copy(update={"database_url": None})
     with Eye(nowhere) as eye, pytest.raises(ServiceUnavailable, match="does not run"):
         Hand(eye).cancel("00000000-0000-0000-0000-000000000000")
+
+
+@pytest.mark.usefixtures("use")
+def test_it_runs_in_a_terminal_and_ends_at_q(environment: dict[str, str]) -> None:
+    near, far = pty.openpty()
+    termios.tcsetwinsize(far, (24, 80))
+    command = [sys.executable, str(ROOT / "monitoring" / "live_monitor.py"), "--every", "0.5"]
+    with subprocess.Popen(
+        command, env=environment | {"TERM": "xterm-256color"}, stdin=far, stdout=far, stderr=far
+    ) as running:
+        os.close(far)
+        said = b""
+        while b"all is well" not in said:
+            said += os.read(near, 65536)
+        os.write(near, b"q")
+        with contextlib.suppress(OSError):  # how a terminal says that nobody is left
+            while os.read(near, 65536):
+                pass
+        assert running.wait(60) == 0
+    os.close(near)

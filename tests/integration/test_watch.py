@@ -112,7 +112,9 @@ def test_a_paused_queue_stands_still_with_all_who_serve_it(
         assert execute(["watch", "--once", "--json"]) == 0
         moment = json.loads(capsys.readouterr().out)
         entity = next(queue for queue in moment["queues"] if queue["name"] == "entity")
-        assert (entity["waiting"], entity["running"], moment["seconds_left"]) == (3, 0, None)
+        assert (entity["waiting"], entity["running"], entity["workers"], moment["seconds_left"]) == (3, 0, 1, None)
+        (one,) = moment["workers"]
+        assert (one["name"], one["state"], one["memory"] > 20 << 20) == ("worker@test", "idle", True)
         assert entity["paused"] > 0
         assert execute(["resume", "entity"]) == 0
         until(db, ENDED, all_completed)
