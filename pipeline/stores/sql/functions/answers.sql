@@ -41,7 +41,7 @@ create or replace function forget_answers(p_document uuid) returns void language
 declare
     v_own text[];
 begin
-    perform forget_questions(p_document);
+    perform forget_questions(p_document, '{}');
     with gone as (delete from answer_uses where document_id = p_document returning fingerprint)
     select array_agg(fingerprint) into v_own from gone;
     -- Whoever asks for one meanwhile is seen by the second statement.
