@@ -6,13 +6,13 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 from pipeline import __version__
-from pipeline.api import documents, projects, uploads
+from pipeline.api import documents, projects, search, uploads
 from pipeline.api.backend import Backend
 from pipeline.api.headers import SafeHeaders
 from pipeline.api.problems import MEDIA_TYPE, ProblemBody, handle_problems
 from pipeline.settings import Settings
 
-ROUTERS = (uploads.router, documents.router, projects.router)
+ROUTERS = (uploads.router, documents.router, search.router, projects.router)
 FAULTS = (400, 401, 403, 404, 408, 410, 413, 415, 422, 429, 500, 503)
 
 
