@@ -11,6 +11,7 @@ from psycopg_pool import ConnectionPool, PoolTimeout
 from pipeline.errors import Misconfigured, Outage
 from pipeline.stores.calls import DATABASE_AWAY, SQL, Calls, Rows, translated
 
+LOOK_SECONDS = 3
 CONNECTION = {"connect_timeout": 10, "keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}
 
 logging.getLogger("psycopg.pool").setLevel(logging.CRITICAL)  # what it would say is raised here as an error
@@ -26,7 +27,7 @@ class Database(Calls):
     """
 
     def __init__(self, conninfo: str, most: int = 4, patience: float = 15.0) -> None:
-        self._known = bool(conninfo)
+        self._conninfo = conninfo
         self._pool = ConnectionPool(
             conninfo,
             min_size=1,
@@ -49,14 +50,14 @@ class Database(Calls):
             LeaseLost: the lease is no longer ours.
             Misconfigured: there is no URL.
         """
-        if not self._known:
+        if not self._conninfo:
             raise Misconfigured("This needs the database by SQL: set DATABASE_URL.", "no_database_url")
         try:
             self._pool.open()
             with self._pool.connection() as connection:
                 yield connection
-        except PoolTimeout as fault:
-            raise Outage("The database does not answer.") from fault
+        except PoolTimeout:
+            raise Outage(self._why()) from None
         except psycopg.Error as fault:
             raise _translated(fault) from fault
 
@@ -71,6 +72,15 @@ class Database(Calls):
     def _rows(self, statement: str, values: dict[str, object]) -> Rows:
         with self.connection() as connection:
             return connection.execute(SQL[statement].encode(), values).fetchall()
+
+    def _why(self) -> str:
+        """Why there is no connection: the pool does not tell."""
+        try:
+            psycopg.connect(self._conninfo, connect_timeout=LOOK_SECONDS).close()
+        except psycopg.OperationalError as fault:
+            if "authentication failed" in str(fault):
+                return "The database refuses the user or password."
+        return "The database does not answer."
 
     def close(self) -> None:
         """Close all connections."""

@@ -4,16 +4,19 @@ import os
 import shutil
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from email.message import EmailMessage
 from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
 import pytest
 
 from pipeline.endpoints import Endpoints
+from pipeline.errors import Outage
 from pipeline.home import Home
 from pipeline.settings import Settings, load_settings
+from pipeline.stores.database import Database
 from pipeline.stores.migrations import migrate
 from pipeline.supervisor import Supervisor
 from pipeline.wiring import Services
@@ -163,3 +166,13 @@ def test_the_disk_of_the_file_store_is_full(
         assert retries == 0
         full.unlink()
         until(db, ENDED, lambda rows: len(rows) == 2 and all_completed(rows))
+
+
+def test_a_refused_password_is_told_from_a_database_that_is_away(database_url: str) -> None:
+    refused = urlsplit(database_url)
+    wrong = refused._replace(netloc=refused.netloc.replace(f":{refused.password}@", ":wrong@"))
+    away = refused._replace(netloc="nobody:nothing@127.0.0.1:1")
+    for url, said in ((wrong, "refuses the user or password"), (away, "does not answer")):
+        with closing(Database(urlunsplit(url), patience=0.5)) as database, pytest.raises(Outage, match=said) as told:
+            database.rows("stale_graphs")
+        assert str(refused.password) not in str(told.value)
