@@ -109,7 +109,10 @@ def _span(work: Work) -> "AbstractContextManager[Span | None]":
 
     attributes: dict[str, str | int] = {"document.id": work.document, "stage": work.stage, "attempt": work.attempt}
     tracer = _provider().get_tracer("pipeline")
-    return tracer.start_as_current_span(work.stage, context=Context(), attributes=attributes, record_exception=False)
+    # A lease that another has now ends the task by an exception, and is no failure: ``failed`` says what is.
+    return tracer.start_as_current_span(
+        work.stage, context=Context(), attributes=attributes, record_exception=False, set_status_on_exception=False
+    )
 
 
 @cache
