@@ -1,10 +1,11 @@
 """Whether anything is lost, stuck, done twice or different when every part is killed again and again.
 
-usage: python benchmarks/chaos.py [--documents 200] [--seed 1 | --seeds 1-10] [--keep DIR]
+usage: python benchmarks/chaos.py [--documents 200] [--seed 1 | --seeds 1-10] [--set 1] [--keep DIR]
 
-A mixed set of documents is processed undisturbed in one home, and in another while workers, their children, the queue
-processor, broker (its data removed), database and graph server are killed or frozen every few seconds. Then both exports,
-databases and graphs are compared record by record. Prints a table; the last line is {"lost": 0, "stuck": 0, …}.
+A mixed set of documents is processed undisturbed in one home, and then, in a home for each seed, while workers, their
+children, the queue processor, broker (its data removed), database and graph server are killed or frozen every few seconds.
+Exports, databases and graphs are compared record by record with the undisturbed ones. Prints a table; the last line is
+{"lost": 0, "stuck": 0, …}.
 """
 
 import argparse
@@ -41,6 +42,7 @@ LEFT = (
 CALM = 600.0  # seconds after the last strike
 LONGEST = 1.5  # seconds of strikes for each document, at most
 SHORTEST = 30.0
+FAULTS = ("lost", "stuck", "duplicated", "different")
 SHOWN = 8  # differences of each kind
 
 
@@ -57,18 +59,14 @@ class Result:
     kills: int = 0
     crashed: int = 0
     seconds: float = 0.0
-    undisturbed: float = 0.0
     recovered: float = 0.0
     strikes: dict[str, int] = field(default_factory=dict)
 
 
-def one_seed(work: Path, documents: int, seed: int) -> Result:
-    """Both runs of one seed, compared."""
-    folder = work / "documents"
-    write_mixed(folder, documents, seed)
+def one_seed(place: Path, folder: Path, calm: Outcome, seed: int) -> Result:
+    """Process the folder while everything is struck in the order of this seed, and compare."""
     result = Result(seed)
-    calm = processed(work / "calm", folder, lambda home: undisturbed(home, result, documents))
-    storm = processed(work / "storm", folder, lambda home: disturbed(home, result, documents))
+    storm = processed(place, folder, lambda home: disturbed(home, result, len(calm.states)))
     judge(result, calm, storm)
     return result
 
@@ -97,12 +95,12 @@ def servers(home: Path) -> Iterator[None]:
         subprocess.run([*COMMAND, "down"], env=environment, capture_output=True, check=False)
 
 
-def undisturbed(home: Path, result: Result, documents: int) -> None:
+def undisturbed(home: Path, documents: int) -> None:
     """Wait for all documents."""
     began = time.monotonic()
     if not settled(database_of(home), CALM + documents):
         sys.exit("the undisturbed run does not end")
-    result.undisturbed = time.monotonic() - began
+    print(f"undisturbed: {documents} documents in {time.monotonic() - began:.0f} s", flush=True)
 
 
 def disturbed(home: Path, result: Result, documents: int) -> None:
@@ -160,8 +158,11 @@ def judge(result: Result, calm: Outcome, storm: Outcome) -> None:
     for title, found in {"lost": lost, "stuck": stuck, "doubled": storm.doubled, **differences}.items():
         for line in found[:SHOWN]:
             print(f"seed {result.seed}, {title}: {line}", flush=True)
-    if calm.doubled:
-        sys.exit(f"the undisturbed run is wrong: {calm.doubled[:SHOWN]}")
+
+
+def faults(result: Result) -> int:
+    """How much is wrong."""
+    return sum(getattr(result, name) for name in FAULTS)
 
 
 def print_table(results: list[Result]) -> None:
@@ -186,7 +187,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--documents", type=int, default=200)
     parser.add_argument("--seed", "--seeds", dest="seeds", type=seeds_of, default=range(1, 2), metavar="S or A-B")
-    parser.add_argument("--keep", type=Path, metavar="DIR", help="leave homes, logs and exports there")
+    parser.add_argument("--set", type=int, metavar="S", help="the seed of the documents (default: the first of --seeds)")
+    parser.add_argument("--keep", type=Path, metavar="DIR", help="leave homes, logs and exports of what went wrong there")
     args = parser.parse_args()
     work = args.keep or Path(tempfile.mkdtemp(prefix="chaos-"))
     work.mkdir(parents=True, exist_ok=True)
@@ -195,18 +197,23 @@ def main() -> None:
     os.environ.setdefault("MODEL_FOLDER", str(work / "models"))
     results = []
     try:
+        folder = work / "documents"
+        write_mixed(folder, args.documents, args.set or args.seeds[0])
+        calm = processed(work / "calm", folder, lambda home: undisturbed(home, args.documents))
+        if calm.doubled:
+            sys.exit(f"the undisturbed run is wrong: {calm.doubled[:SHOWN]}")
         for seed in args.seeds:
-            results.append(one_seed(work / str(seed), args.documents, seed))
-            if not args.keep:
+            results.append(one_seed(work / str(seed), folder, calm, seed))
+            print(json.dumps(asdict(results[-1])), flush=True)
+            if not args.keep or not faults(results[-1]):
                 shutil.rmtree(work / str(seed), ignore_errors=True)
     finally:
         if not args.keep:
             shutil.rmtree(work, ignore_errors=True)
     print_table(results)
-    counts = ("lost", "stuck", "duplicated", "different", "kills", "documents")
-    totals = {name: sum(getattr(result, name) for result in results) for name in counts}
+    totals = {name: sum(getattr(result, name) for result in results) for name in (*FAULTS, "kills", "documents")}
     print(json.dumps(totals | {"seeds": len(results)}))
-    sys.exit(1 if any(totals[name] for name in counts[:4]) else 0)
+    sys.exit(1 if any(map(faults, results)) else 0)
 
 
 if __name__ == "__main__":
