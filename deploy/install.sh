@@ -10,8 +10,9 @@ set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 venv=$(dirname "$here")/.venv
 root='' dry='' remove='' purge='' changed=''
-units='nlp-pipeline-worker@.service nlp-pipeline-queue-processor.service nlp-pipeline-flower.service nlp-pipeline.target'
-backed_off='nlp-pipeline-worker@.service nlp-pipeline-queue-processor.service nlp-pipeline-flower.service'
+services='nlp-pipeline-worker@.service nlp-pipeline-queue-processor.service nlp-pipeline-api.service nlp-pipeline-flower.service
+    nlp-pipeline-metrics.service'
+units="$services nlp-pipeline.target"
 steps_since=254
 
 fail() {
@@ -88,7 +89,7 @@ install_all() {
         put "$here/systemd/$unit" "/etc/systemd/system/$unit" 644
     done
     if [ "$(systemctl --version 2>/dev/null | sed -n '1s/^systemd \([0-9]*\).*/\1/p')" -ge "$steps_since" ] 2>/dev/null; then
-        for unit in $backed_off; do
+        for unit in $services; do
             put "$here/systemd/back-off.conf" "/etc/systemd/system/$unit.d/back-off.conf" 644
         done
     fi
@@ -104,14 +105,15 @@ install_all() {
 2. Make the tables:           set -a; . /etc/nlp-pipeline/nlp-pipeline.env; $venv/bin/nlp-pipeline migrate
 3. Check every service:       $venv/bin/nlp-pipeline doctor
 4. Start, or start anew:      systemctl restart nlp-pipeline.target
-   Flower, if it is wanted:   systemctl enable --now nlp-pipeline-flower
+   If they are wanted:        systemctl enable --now nlp-pipeline-flower nlp-pipeline-metrics
+5. A key for the API:         as 2, with keys create --name NAME --scope admin; it answers at http://127.0.0.1:8000
 END
 }
 
 uninstall_all() {
     if [ -z "$root" ] && [ -e /etc/systemd/system/nlp-pipeline.target ]; then
         # Those of the target's units that run end with it.
-        system systemctl disable --now nlp-pipeline.target nlp-pipeline-flower.service
+        system systemctl disable --now nlp-pipeline.target nlp-pipeline-flower.service nlp-pipeline-metrics.service
     fi
     for unit in $units; do
         drop "/etc/systemd/system/$unit"

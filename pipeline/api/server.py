@@ -1,6 +1,7 @@
 """The application behind a port."""
 
 import logging
+import signal
 import socket
 from collections.abc import Callable
 
@@ -37,6 +38,7 @@ def serve(settings: Settings, host: str, port: int, ready: Callable[[str], objec
         )
         bound = listener.getsockname()
         ready(f"http://{f'[{bound[0]}]' if ':' in bound[0] else bound[0]}:{bound[1]}")
+        signal.signal(signal.SIGTERM, lambda *_: None)  # uvicorn raises it anew when all is done
         uvicorn.Server(config).run(sockets=[listener])
 
 

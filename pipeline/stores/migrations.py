@@ -13,6 +13,11 @@ import psycopg
 from pipeline.errors import Misconfigured, ServiceUnavailable
 
 FOLDER = files("pipeline.stores") / "sql"
+RECORDS = """\
+create table if not exists schema_migrations
+    (name text primary key, sha256 text not null, applied_at timestamptz not null default now());
+alter table schema_migrations enable row level security;
+"""
 _MADE = re.compile(r"^create (?:or replace )?(table|view|function) (\w+)", re.MULTILINE)
 
 
@@ -32,6 +37,15 @@ def access() -> str:
     return text.replace("TABLES", ",".join(tables)).replace("FUNCTIONS", ",".join(functions))
 
 
+def recorded() -> str:
+    """SQL that notes all migrations as applied, for who applies them by another tool."""
+    rows = ",\n".join(f"    ('{name}', '{_digest(text)}')" for name, text in migrations())
+    return (
+        f"{RECORDS}insert into schema_migrations (name, sha256) values\n{rows}\n"
+        "on conflict (name) do update set sha256 = excluded.sha256, applied_at = now();\n"
+    )
+
+
 def migrate(conninfo: str, only: int | None = None) -> list[str]:
     """Bring the database up to date; return the names of the migrations that ran.
 
@@ -48,11 +62,7 @@ def migrate(conninfo: str, only: int | None = None) -> list[str]:
     try:
         with psycopg.connect(conninfo, connect_timeout=10) as db:
             db.execute("select pg_advisory_xact_lock(hashtext('schema_migrations'))")
-            db.execute(
-                "create table if not exists schema_migrations"
-                " (name text primary key, sha256 text not null, applied_at timestamptz not null default now())"
-            )
-            db.execute("alter table schema_migrations enable row level security")
+            db.execute(RECORDS.encode())
             db.execute("set local check_function_bodies = off")  # they may stand in any order
             ran = [name for name, text in migrations()[:only] if _apply(db, name, text)]
             if ran:
@@ -67,7 +77,7 @@ def migrate(conninfo: str, only: int | None = None) -> list[str]:
 
 
 def _apply(db: psycopg.Connection[tuple[str]], name: str, text: str) -> bool:
-    digest = hashlib.sha256(text.encode()).hexdigest()
+    digest = _digest(text)
     row = db.execute("select sha256 from schema_migrations where name = %s", (name,)).fetchone()
     if row and row[0] == digest:
         return False
@@ -80,6 +90,10 @@ def _apply(db: psycopg.Connection[tuple[str]], name: str, text: str) -> bool:
         (name, digest),
     )
     return True
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _first_line(fault: psycopg.Error) -> str:

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from pathlib import Path
 
-from pipeline.stores.migrations import access, migrations
+from pipeline.stores.migrations import access, migrations, recorded
 
 CONFIG = """\
 project_id = "nlp-pipeline"
@@ -38,7 +38,7 @@ def supabase_migrations() -> dict[str, str]:
     """Title and text of each migration for the Supabase tool, in order; the functions are one, the last."""
     numbered = {name.removesuffix(".sql"): ANY_ORDER + text for name, text in migrations() if name[:4].isdigit()}
     functions = [text for name, text in migrations() if name.startswith("functions/")]
-    return numbered | {"functions": "\n".join([ANY_ORDER, *functions, access()])}
+    return numbered | {"functions": "\n".join([ANY_ORDER, *functions, recorded(), access()])}
 
 
 def write_supabase(folder: Path) -> list[Path]:

@@ -60,6 +60,13 @@ def test_what_was_answered_outlives_a_kill_and_memory_does_not_grow_with_a_file(
     assert (settings.files / project / sha256[:2] / sha256).read_bytes() == large.read_bytes()
 
 
+def test_sigterm_is_an_end_as_it_should_be(environment: dict[str, str]) -> None:
+    with running(environment) as (process, address):
+        assert httpx.get(f"{address}/health", timeout=60).status_code == 200
+        process.terminate()
+        assert process.wait(60) == 0
+
+
 def peak(pid: int) -> int:
     """Most memory that the process ever held, in bytes."""
     status = Path(f"/proc/{pid}/status").read_text()

@@ -175,4 +175,4 @@ def test_the_folder_of_the_supabase_tool_makes_the_same_database(database_url: s
         assert db.execute(open_to.encode()).fetchall() == [(0,)]
     with psycopg.connect(database_url) as db:
         assert db.execute(SCHEMA).fetchall() == made
-    assert migrate(database_url) == []
+    assert (migrate(database_url), migrate(empty_database_url)) == ([], [])

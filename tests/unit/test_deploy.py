@@ -24,7 +24,9 @@ TYPES = [worker.name for worker in WORKER_TYPES]
 UNITS = (
     "nlp-pipeline-worker@ocr.service",
     "nlp-pipeline-queue-processor.service",
+    "nlp-pipeline-api.service",
     "nlp-pipeline-flower.service",
+    "nlp-pipeline-metrics.service",
     "nlp-pipeline.target",
 )
 SERVICES = sorted(path.name for path in SYSTEMD.glob("*.service"))
@@ -49,9 +51,10 @@ def files(root: Path) -> dict[str, bytes]:
     return {str(path.relative_to(root)): path.read_bytes() for path in root.rglob("*") if path.is_file()}
 
 
-def test_the_target_starts_a_worker_of_each_type_and_the_queue_processor() -> None:
+def test_the_target_starts_a_worker_of_each_type_the_queue_processor_and_the_api() -> None:
     wanted = lines("nlp-pipeline.target", "Wants")
-    assert wanted == ["nlp-pipeline-queue-processor.service", *(f"nlp-pipeline-worker@{name}.service" for name in TYPES)]
+    workers = [f"nlp-pipeline-worker@{name}.service" for name in TYPES]
+    assert wanted == ["nlp-pipeline-queue-processor.service", *workers, "nlp-pipeline-api.service"]
     assert {queue for worker in WORKER_TYPES for queue in served(worker)} == set(TYPES)
 
 
@@ -62,6 +65,7 @@ def test_units_stop_in_time_start_again_and_end_with_the_target(unit: str) -> No
     assert float(lines(unit, "TimeoutStopSec")[0]) >= least
     assert (lines(unit, "Restart"), lines(unit, "KillSignal")) == (["always"], ["SIGTERM"])
     assert lines(unit, "PartOf") == ["nlp-pipeline.target"]
+    assert "nlp-pipeline.target" in lines(unit, "After")[0].split()  # so that stopping the target waits for all
     assert lines(unit, "User") == ["nlp-pipeline"]
     if "worker" in unit:
         assert lines(unit, "KillMode") == ["mixed"]  # who sent SIGTERM to the pool too would break off what may finish
@@ -171,9 +175,10 @@ def supervised() -> configparser.RawConfigParser:
 def test_supervisor_runs_the_same() -> None:
     parser = supervised()
     names = parser["group:nlp-pipeline"]["programs"].split(",")
-    assert names == ["queue_processor", *(f"worker_{name}" for name in TYPES)]
-    assert {section.partition(":")[2] for section in parser.sections()} == {"nlp-pipeline", "flower", *names}
-    for name in [*names, "flower"]:
+    assert names == ["queue_processor", *(f"worker_{name}" for name in TYPES), "api"]
+    others = ["flower", "metrics"]
+    assert {section.partition(":")[2] for section in parser.sections()} == {"nlp-pipeline", *others, *names}
+    for name in [*names, *others]:
         program = parser[f"program:{name}"]
         assert (program["user"], program["stopsignal"], program["killasgroup"]) == ("nlp-pipeline", "TERM", "true")
         if name.startswith("worker_"):

@@ -2987,6 +2987,58 @@ set enable_seqscan = off set enable_sort = off as $$
     select extract(epoch from now() - min(created_at))::float from heads
 $$;
 
+create table if not exists schema_migrations
+    (name text primary key, sha256 text not null, applied_at timestamptz not null default now());
+alter table schema_migrations enable row level security;
+insert into schema_migrations (name, sha256) values
+    ('0001_tables.sql', '79c709fbd0c399d12cc9bdbed62a0a43b73e44d1d3a0ef1426e0b132ddc5e0cc'),
+    ('0002_document_parts.sql', '5a5e8750c142f6bf6ed3e4482954b241b727714e1fb6732a4819c07c2c00d977'),
+    ('0003_many_documents.sql', '04c7acf1c3a57751461e2e7662d7c196595921da88444fb72742b9481811fda0'),
+    ('0004_control.sql', 'c770b23c69c7ef262a09c7b3266c90b3932a1305a54d292a520cfb7139b7d068'),
+    ('0005_waits.sql', '40edf56cb6bf7fc471543e6a1c4c2ac3af480c784786169f0d85eb63efc0d3b8'),
+    ('0006_mentions_of_chunk.sql', 'b6a5de443f0d407f54fd293d73c9c296b8368dcee7a9dd6c100bfd236cb447f2'),
+    ('0007_portions.sql', '03a7047a812a1e1acab51151de738c2e3cddfbfa7d8467eb2ac2a7605486f013'),
+    ('0008_told_documents.sql', '797640d11ee934897886330c90599521dbee2f5453efa0f06720eb5b98dd339f'),
+    ('0009_failures.sql', 'a4551e328d82d698f73be37c774df710826d45d9ad716d553ec96cd7f7072ca3'),
+    ('0010_parts_made_by.sql', '7cb014d2d34ed11e6f515ced334a06efdbb1805a9b5fbc06646e08e72c8248bf'),
+    ('0011_vanished.sql', 'ead0d76739a05d1fa5d72af0e6a7b062d3f1f9cc16599bb08eb6b4e73cdde2b4'),
+    ('0012_jobs.sql', 'e71bf3defc1dec473dc5e18c274470d6727153d9fc0be52b9e6ff838944cc114'),
+    ('0013_relation_mentions.sql', 'fc563493b63bb7da1bee6dcc17400a93750e5ccb53e17fb257a4ca4612aeb1a2'),
+    ('0014_graph_turns.sql', '2fdfb3a76c810eb5a0d914a80e8a5f373fa4ccd6fe5c5268ba7d3b96a8f23b15'),
+    ('0015_costs.sql', '25a663c3923acc51e5b8769840c40602246fb458442b47b052ee2388d0f1bf74'),
+    ('0016_embeddings.sql', '416e92babb5a8f54cd58ff21900a8071351a8c32e93edd19b6427314e0845f7b'),
+    ('0017_unfilled_of_project.sql', '3dfe172b410922ae7157a618fe3f358789d6dbe2a46f5ccdc3ca97a60230d426'),
+    ('0018_single_calls.sql', 'c252867bccd1e7fa1fce9d044a05f6a953a093c94f97aa358743358b0fb4041d'),
+    ('0019_batches.sql', '7baf9cdb145f3d447fef1492bdd313ba3ba3d8914456bcff39b35b8a4f602cfa'),
+    ('0020_moved_documents.sql', 'd74c800ae312447e884a0afd4335db4e618495661c441180e9a8e33827d1e76a'),
+    ('0021_monitor.sql', 'fd0525a6278336673361255ba2cdf7eaa66d253d2c3b51709a07e861179a6936'),
+    ('0022_api.sql', 'ca2c035051457e2bfc5ed6e2a4321a09d85bd50123b6d31bc2610dfecb9fc075'),
+    ('functions/answers.sql', 'aa6bb9d3acc135ea3ab4034ff317935fafb0f3d071fec2982cf4450ee65f1c4c'),
+    ('functions/api_keys.sql', '0284d877b50c675ea69e021391bb484524936437b2a8ff40d604e60e8e1d7131'),
+    ('functions/batches.sql', '430d7a317324f59424c4be32ec135d5cbc48a2f46e1451d58b2c05d186ab420b'),
+    ('functions/catalog.sql', '18e2825688feec6b6e712de0025215a46f942eae8fe3e421e518a424ae2ab39d'),
+    ('functions/claim.sql', 'dd7d9da140fc6ca91a5fc59f9326e427a31b6237bc12f6afb7454eacf1e9b05a'),
+    ('functions/control.sql', 'e0d4a5a70ee7ba45848d641577bc2212055e8184dedad6064a9c8535ee7302ec'),
+    ('functions/costs.sql', '2d4edf6e1973493d39ece41923caf8c7f3e5f3f6a75f62d927b3d534d29e3e89'),
+    ('functions/counts.sql', '538731d8e169fb193c34fdb0ca936381f5b5cb736f183ddbff2462359f336733'),
+    ('functions/crashes.sql', '6b56bb6425105ca352952fe964a1495c5a100f01d7ece5c0c83f9dcbbd800939'),
+    ('functions/embeddings.sql', 'cb2a5c9de3ff47b0bc811138510694e4fead2741873cac97058de2a4be1bc3e4'),
+    ('functions/graph.sql', '354eba59b51b2b47c110b5cf63706bffa1d9d750e6b1da146fc479ca87b64253'),
+    ('functions/graph_content.sql', 'fbd9a7129eea93bd2b67bf833e2f2fc4572e477f1a86e02350070dddf460abcb'),
+    ('functions/jobs.sql', '110d594bad1c04f6a9c7772f7a705c555f5cb27c8eb116edd45ab54309380770'),
+    ('functions/lifecycle.sql', 'c58417b9b6b00ca35f4d531eca6ddbee549aa7ce3097c4c03392e971002b432d'),
+    ('functions/moving.sql', '7307aed8efdb22603b88519c1d6ac89842c871367fb20d7aeb67dee92446aa4f'),
+    ('functions/parts.sql', '7854a11d47ada7a28d856561ccd8c1182b4a1a47b978dd5218873eb439862571'),
+    ('functions/pauses.sql', '34169ea352ff14b7e381ae513fc7608a51b5365e34d6f52aadaa0b89a67cc8c2'),
+    ('functions/portions.sql', 'cc827f86cd199c3af0704dad59df5279bc92aad7e9692a3d53fbfceaeb0ac642'),
+    ('functions/reading.sql', 'c0c98259f2816c1978c0ea6a51ce675d3594a35423e2b098c2194cc0d4acda1b'),
+    ('functions/results.sql', 'b34b1ff56cbafa0ad13c8a4c8693a3adbcea822d47fadb9e14143322d9fac014'),
+    ('functions/search.sql', '6f929682610ea6afe352c2626dfc02997cd337b722378767ea0b6a0a6cef62b9'),
+    ('functions/summaries.sql', 'a09c02b8893402f5d7622b17a88b28a25f8ecee361b1c87ef271b3c4f2231b3c'),
+    ('functions/turns.sql', '156b758a6bccb4deb6ef5abf4c3ce9f7fd0da421c6eb25e65b7775f62b48d72d'),
+    ('functions/watching.sql', '38425b0d0143fe4b8f2bd750ac1418d386886ed5fe3da2396574bac041817a77')
+on conflict (name) do update set sha256 = excluded.sha256, applied_at = now();
+
 -- On Supabase whatever is made in `public` is open to everybody who has the project's public key. Of what is ours, only the service role
 -- may do anything. Runs after every migration, and does nothing where these roles do not exist.
 do $access$
