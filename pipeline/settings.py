@@ -263,6 +263,14 @@ class Settings(BaseSettings):
     """How long a client may be slower than 1 KB a second, in seconds; then its upload is given up."""
     api_requests_per_minute: int = Field(6000, ge=0)
     """Most requests of one key to the HTTP API in a minute; 0: no limit."""
+    api_guesses_per_minute: int = Field(60, ge=0)
+    """Most wrong keys and links from one address in a minute; 0: no limit. Who has a right one is served either way."""
+    api_hosts: str = ""
+    """Names by which browsers reach the API, if not as this machine: `archive.example.org`; several with commas."""
+    api_session_idle: Seconds = timedelta(hours=12)
+    """How long a person who does nothing stays signed in, in seconds."""
+    api_session_lifetime: Seconds = timedelta(days=7)
+    """How long a person stays signed in at most, in seconds."""
 
     documents_in_flight: int = Field(32, ge=1)
     """Most documents between `pending` and their end at one time; the rest wait in the database.
@@ -365,6 +373,11 @@ class Settings(BaseSettings):
     def database(self) -> str:
         """The database's URL, with its password; "" if it is to be embedded."""
         return self.database_url.get_secret_value() if self.database_url else ""
+
+    @property
+    def hosts(self) -> frozenset[str]:
+        """API_HOSTS, each by itself."""
+        return frozenset(name.strip().lower() for name in self.api_hosts.split(",") if name.strip())
 
     @property
     def worker_types(self) -> tuple[WorkerType, ...]:

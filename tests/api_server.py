@@ -26,7 +26,7 @@ class Served(NamedTuple):
 
     def key(self, scope: Scope = Scope.WRITE, project: str = "") -> str:
         """A new key."""
-        return ApiKeys(self.database).create("test", scope, project)
+        return ApiKeys(self.database).create("test", scope, project).key
 
     def client(self, scope: Scope = Scope.WRITE, project: str = "") -> httpx.Client:
         """A client with a new key."""

@@ -1,21 +1,30 @@
-"""Who asks, and what they may see. Every route but ``/health`` takes one of these."""
+"""Who asks, and what they may see. Every route takes one of these, unless it says how to get in."""
 
-from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Annotated, NamedTuple
 from uuid import UUID
 
-from fastapi import Depends, Query
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from fastapi import Depends, Query, Request
+from fastapi.security import APIKeyCookie, HTTPAuthorizationCredentials, HTTPBearer
 
 from pipeline.api.backend import Asked, Backend
+from pipeline.api.browser import COOKIE, CSRF_HEADER, check_changing
 from pipeline.api.problems import Problem
 from pipeline.model import DocumentId, is_project_name
 from pipeline.stores.api_keys import Caller, Scope
 from pipeline.stores.catalog import DocumentFile
+from pipeline.stores.sessions import Session
 
 ADVICE = "Make a key: nlp-pipeline keys create --name NAME. Send it as: Authorization: Bearer KEY."
+SIGN_IN = "Sign in: nlp-pipeline link prints a link that does."
 bearer = HTTPBearer(auto_error=False, description="A key of `nlp-pipeline keys create`.")
+session_cookie = APIKeyCookie(
+    name=COOKIE,
+    auto_error=False,
+    description=f"Of `POST /api/session`; with it, what changes something needs the header `{CSRF_HEADER}`.",
+)
 Credentials = Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)]
+SessionCookie = Annotated[str | None, Depends(session_cookie)]
 ProjectName = Annotated[
     str | None,
     Query(description="The project; the key's own, or NLP_PIPELINE_PROJECT, unless given.", examples=["harbour"]),
@@ -30,23 +39,64 @@ class Document(NamedTuple):
     within: str
 
 
-def _needs(scope: Scope) -> Callable[..., Caller]:
-    def check(backend: Asked, credentials: Credentials) -> Caller:
-        if credentials is None:
+@dataclass(frozen=True)
+class Needs:
+    """A dependency: whoever has a valid key, or a session, with this scope."""
+
+    scope: Scope
+
+    def __call__(self, request: Request, backend: Asked, credentials: Credentials, cookie: SessionCookie) -> Caller:
+        """Who asks.
+
+        Raises:
+            Problem: nobody who may.
+        """
+        if credentials is not None:
+            caller = _caller(request, backend, credentials.credentials)
+        elif cookie:
+            caller = session_of(request, backend, cookie)[1].caller
+        else:
             raise Problem(401, "A key is needed.", "no_key", ADVICE)
-        caller = backend.keys.caller(credentials.credentials)
-        if caller is None:
-            raise Problem(401, "This key is none, or was revoked.", "wrong_key", ADVICE)
         backend.count(caller)
-        if not caller.scope.includes(scope):
-            raise Problem(403, f"This key may {caller.scope}; {scope} is needed.", "scope", "Use a key with a wider scope.")
+        if not caller.scope.includes(self.scope):
+            advice = "Use a key with a wider scope."
+            raise Problem(403, f"This key may {caller.scope}; {self.scope} is needed.", "scope", advice)
         return caller
 
-    return check
+
+Reader = Annotated[Caller, Depends(Needs(Scope.READ))]
+Writer = Annotated[Caller, Depends(Needs(Scope.WRITE))]
+Admin = Annotated[Caller, Depends(Needs(Scope.ADMIN))]
 
 
-Reader = Annotated[Caller, Depends(_needs(Scope.READ))]
-Writer = Annotated[Caller, Depends(_needs(Scope.WRITE))]
+def session_of(request: Request, backend: Backend, cookie: str | None) -> tuple[str, Session]:
+    """What the cookie holds, and whose session it is.
+
+    Raises:
+        Problem: nobody is signed in, or another page than ours asks.
+    """
+    session = backend.sessions.use(cookie) if cookie else None
+    if cookie is None or session is None:
+        raise Problem(401, "Nobody is signed in.", "no_session", SIGN_IN)
+    check_changing(request, cookie, backend.settings)
+    return cookie, session
+
+
+def guessed(request: Request, backend: Backend, said: str, advice: str) -> Problem:
+    """The answer to a wrong key or link.
+
+    Raises:
+        Throttled: there were too many from this address.
+    """
+    backend.count_guess(request.client.host if request.client else "")
+    return Problem(401, said, "wrong_key", advice)
+
+
+def _caller(request: Request, backend: Backend, key: str) -> Caller:
+    caller = backend.keys.caller(key)
+    if caller is None:
+        raise guessed(request, backend, "This key is none, or was revoked.", ADVICE)
+    return caller
 
 
 def chosen_project(backend: Backend, caller: Caller, project: str | None) -> str:

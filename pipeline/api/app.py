@@ -6,18 +6,23 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 from pipeline import __version__
-from pipeline.api import documents, projects, search, uploads
+from pipeline.api import documents, keys, projects, search, sessions, uploads
 from pipeline.api.backend import Backend
-from pipeline.api.headers import SafeHeaders
+from pipeline.api.headers import LOOPBACK, KnownHosts, SafeHeaders
 from pipeline.api.problems import MEDIA_TYPE, ProblemBody, handle_problems
 from pipeline.settings import Settings
 
-ROUTERS = (uploads.router, documents.router, search.router, projects.router)
-FAULTS = (400, 401, 403, 404, 408, 410, 413, 415, 422, 429, 500, 503)
+ROUTERS = (sessions.router, uploads.router, documents.router, search.router, projects.router, keys.router)
+FAULTS = (400, 401, 403, 404, 408, 410, 413, 415, 421, 422, 429, 500, 503)
 
 
-def create_app(settings: Settings) -> FastAPI:
-    """The application. ``settings`` hold the addresses of database and broker."""
+def create_app(settings: Settings, *, local: bool = True) -> FastAPI:
+    """The application.
+
+    Args:
+        settings: with the addresses of database and broker.
+        local: whether this machine alone can reach it; it answers to its names then, and to those of API_HOSTS.
+    """
     backend = Backend(settings)
 
     @asynccontextmanager
@@ -36,6 +41,8 @@ def create_app(settings: Settings) -> FastAPI:
         responses={code: {"model": ProblemBody, "content": {MEDIA_TYPE: {}}} for code in FAULTS},
     )
     app.state.backend = backend
+    if local or settings.hosts:
+        app.add_middleware(KnownHosts, hosts=LOOPBACK | settings.hosts)
     app.add_middleware(SafeHeaders)
     handle_problems(app)
     for router in ROUTERS:

@@ -1,6 +1,7 @@
 """What the routes ask, built once a process."""
 
 from functools import cached_property
+from ipaddress import IPv6Address, IPv6Network
 from pathlib import Path
 from typing import Annotated, cast
 
@@ -13,6 +14,7 @@ from pipeline.stores.catalog import Catalog
 from pipeline.stores.database import Database
 from pipeline.stores.rate_limits import Limit, RedisRateLimits
 from pipeline.stores.reports import Reports
+from pipeline.stores.sessions import Sessions
 from pipeline.wiring import Services
 
 CONNECTIONS = 16
@@ -31,6 +33,7 @@ class Backend:
         self.use = Services(settings)
         self.use.database = self.database
         self.keys = ApiKeys(self.database)
+        self.sessions = Sessions(self.database, settings.api_session_idle, settings.api_session_lifetime)
         self.catalog = Catalog(self.database)
 
     @property
@@ -48,26 +51,54 @@ class Backend:
         Raises:
             Throttled: there were too many.
         """
-        if not self.settings.api_requests_per_minute:
-            return
+        self._book(self._requests, f"api:{caller.id}", "Too many requests with this key.")
+
+    def count_guess(self, address: str) -> None:
+        """Count a wrong key or link from this address.
+
+        Raises:
+            Throttled: there were too many.
+        """
+        self._book(self._guesses, f"api-guess:{_network(address)}", "Too many wrong keys from this address.")
+
+    def _book(self, limits: RedisRateLimits | None, name: str, said: str) -> None:
         try:
-            self._limits.book(f"api:{caller.id}", 0)
+            if limits:
+                limits.book(name, 0)
         except Throttled as fault:
-            raise Throttled("Too many requests with this key.", "rate_limit", fault.retry_after) from None
+            raise Throttled(said, "rate_limit", fault.retry_after) from None
         except ServiceUnavailable:
             return  # while nobody can count, everybody is served
 
     @cached_property
-    def _limits(self) -> RedisRateLimits:
-        limit = Limit(requests=self.settings.api_requests_per_minute)
-        return RedisRateLimits(self.settings.broker, {}, others=limit, longest_wait=0)
+    def _requests(self) -> RedisRateLimits | None:
+        return self._limits(self.settings.api_requests_per_minute)
+
+    @cached_property
+    def _guesses(self) -> RedisRateLimits | None:
+        return self._limits(self.settings.api_guesses_per_minute)
+
+    def _limits(self, requests: int) -> RedisRateLimits | None:
+        if not requests:
+            return None
+        return RedisRateLimits(self.settings.broker, {}, others=Limit(requests=requests), longest_wait=0)
 
     def close(self) -> None:
         """Give back connections."""
         self.use.close()
         self.database.close()
-        if "_limits" in self.__dict__:
-            self._limits.close()
+        for limits in (self.__dict__.get("_requests"), self.__dict__.get("_guesses")):
+            if limits:
+                limits.close()
+
+
+def _network(address: str) -> str:
+    """Whose address it is: of IPv6 one has many."""
+    try:
+        known = IPv6Address(address)
+    except ValueError:
+        return address
+    return str(known.ipv4_mapped or IPv6Network((int(known), 64), strict=False))
 
 
 def _backend(request: Request) -> Backend:

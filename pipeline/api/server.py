@@ -4,6 +4,7 @@ import logging
 import signal
 import socket
 from collections.abc import Callable
+from ipaddress import ip_address
 
 import uvicorn
 
@@ -27,8 +28,9 @@ def serve(settings: Settings, host: str, port: int, ready: Callable[[str], objec
     lines.setFormatter(formatter(settings.log_format))
     logging.basicConfig(level=settings.log_level, handlers=[lines])
     with listening(host, port) as listener:
+        bound = listener.getsockname()
         config = uvicorn.Config(
-            create_app(settings),
+            create_app(settings, local=ip_address(bound[0]).is_loopback),
             log_config=None,
             access_log=False,
             server_header=False,
@@ -36,7 +38,6 @@ def serve(settings: Settings, host: str, port: int, ready: Callable[[str], objec
             timeout_graceful_shutdown=LAST_ANSWERS,
             proxy_headers=False,
         )
-        bound = listener.getsockname()
         ready(f"http://{f'[{bound[0]}]' if ':' in bound[0] else bound[0]}:{bound[1]}")
         signal.signal(signal.SIGTERM, lambda *_: None)  # uvicorn raises it anew when all is done
         uvicorn.Server(config).run(sockets=[listener])

@@ -48,8 +48,9 @@ def create(name: str, scope: str, project: str | None, as_json: bool) -> None:
     """
     project = checked_project(project) if project else ""
     with _opened() as made:
-        key = made.create(name, Scope(scope), project)
-    click.echo(json.dumps({"key": key, "name": name, "scope": scope, "project": project or None}) if as_json else key)
+        new = made.create(name, Scope(scope), project)
+    said = {"key": new.key, "id": new.id, "name": name, "scope": scope, "project": project or None}
+    click.echo(json.dumps(said) if as_json else new.key)
 
 
 @keys.command("list")

@@ -44,21 +44,27 @@ class KeyInfo(NamedTuple):
     revoked_at: str | None
 
 
+class MadeKey(NamedTuple):
+    """A key that was made now."""
+
+    id: str
+    key: str
+
+
 class ApiKeys:
     """The keys, in the database. Every method raises ``ServiceUnavailable`` while that is away."""
 
     def __init__(self, database: Calls) -> None:
         self._db = database
 
-    def create(self, name: str, scope: Scope, project: str = "") -> str:
+    def create(self, name: str, scope: Scope, project: str = "") -> MadeKey:
         """A new key, which cannot be had a second time. ``project``: the only one that it sees."""
         key = PREFIX + secrets.token_urlsafe(32)
-        self._db.rows("create_api_key", name=name, hash=_hash(key), scope=scope, project=project)
-        return key
+        return MadeKey(self._db.value("create_api_key", name=name, hash=digest(key), scope=scope, project=project), key)
 
     def caller(self, key: str) -> Caller | None:
         """Whose key it is; None: it is none, or was revoked."""
-        for key_id, name, scope, project in self._db.rows("use_api_key", hash=_hash(key)):
+        for key_id, name, scope, project in self._db.rows("use_api_key", hash=digest(key)):
             return Caller(key_id, name, Scope(scope), project)
         return None
 
@@ -66,10 +72,15 @@ class ApiKeys:
         """All keys, the oldest first."""
         return [KeyInfo(*row) for row in self._db.rows("list_api_keys")]
 
+    def end(self, key_id: str, within: str) -> bool:
+        """Revoke the key with this id; False: it is not valid, or not one of the project ``within`` ("": any)."""
+        return bool(self._db.value("revoke_api_key", id=key_id, project=within))
+
     def revoke(self, word: str) -> int:
         """Revoke the key with this id, or all of this name; how many were valid until now."""
         return len(self._db.value("revoke_api_keys", word=word))
 
 
-def _hash(key: str) -> str:
+def digest(key: str) -> str:
+    """What is kept of a key."""
     return hashlib.sha256(key.encode("utf-8", "surrogateescape")).hexdigest()

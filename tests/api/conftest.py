@@ -15,7 +15,9 @@ from tests.api_server import Served, served
 @pytest.fixture
 def settings(endpoints: Endpoints, database_url: str, broker_url: str, tmp_path: Path) -> Settings:
     located = endpoints.fill(
-        load_settings(_env_file=None, nlp_pipeline_home=tmp_path / "home", nlp_pipeline_project="matter")
+        load_settings(
+            _env_file=None, nlp_pipeline_home=tmp_path / "home", nlp_pipeline_project="matter", api_guesses_per_minute=0
+        )
     )
     return located.model_copy(update={"database_url": SecretStr(database_url), "celery_broker_url": SecretStr(broker_url)})
 

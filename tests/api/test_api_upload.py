@@ -153,7 +153,7 @@ def raw(api: Served, length: int) -> socket.socket:
     address = urlsplit(api.url)
     line = socket.create_connection((address.hostname, address.port))
     line.sendall(
-        f"POST {UPLOAD} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {api.key()}\r\nContent-Length: {length}\r\n"
+        f"POST {UPLOAD} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {api.key()}\r\nContent-Length: {length}\r\n"
         "Content-Type: multipart/form-data; boundary=x\r\n\r\n"
         '--x\r\nContent-Disposition: form-data; name="f"; filename="a.txt"\r\n\r\nhal'.encode()
     )

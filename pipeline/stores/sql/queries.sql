@@ -271,8 +271,23 @@ select id::text, name, scope, project, created_at::text, last_used_at::text, rev
 -- name: revoke_api_keys
 select revoke_api_keys(%(word)s)::text[];
 
+-- name: revoke_api_key
+select revoke_api_key(%(id)s, %(project)s);
+
 -- name: use_api_key
 select id::text, name, scope, project from use_api_key(%(hash)s);
+
+-- name: open_api_session
+select id::text, name, scope, project, ends_at from open_api_session(%(key)s, %(link)s, %(hash)s, %(idle)s, %(lifetime)s);
+
+-- name: use_api_session
+select id::text, name, scope, project, ends_at from use_api_session(%(hash)s, %(idle)s);
+
+-- name: end_api_session
+select end_api_session(%(hash)s);
+
+-- name: make_api_link
+select make_api_link(%(word)s, %(hash)s, %(lifetime)s);
 
 -- name: submit_uploads
 select submit_uploads(%(key)s, %(name)s, %(project)s, %(files)s);

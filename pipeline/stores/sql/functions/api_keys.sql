@@ -21,6 +21,16 @@ create or replace function revoke_api_keys(p_word text) returns uuid[] language 
     select coalesce(array_agg(id), '{}') from revoked
 $$;
 
+-- One key by its id; p_project: the only project whose keys may be revoked, "" for any.
+create or replace function revoke_api_key(p_id uuid, p_project text) returns boolean language sql as $$
+    with revoked as (
+        update api_keys set revoked_at = now()
+        where id = p_id and revoked_at is null
+          and (p_project = '' or project_id = (select id from projects where name = p_project)) returning 1
+    )
+    select exists (select 1 from revoked)
+$$;
+
 -- No row: there is no such key, or it was revoked.
 create or replace function use_api_key(p_hash text) returns table (id uuid, name text, scope text, project text) language sql as $$
     update api_keys set last_used_at = now()

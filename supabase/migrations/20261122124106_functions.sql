@@ -81,12 +81,74 @@ create or replace function revoke_api_keys(p_word text) returns uuid[] language 
     select coalesce(array_agg(id), '{}') from revoked
 $$;
 
+-- One key by its id; p_project: the only project whose keys may be revoked, "" for any.
+create or replace function revoke_api_key(p_id uuid, p_project text) returns boolean language sql as $$
+    with revoked as (
+        update api_keys set revoked_at = now()
+        where id = p_id and revoked_at is null
+          and (p_project = '' or project_id = (select id from projects where name = p_project)) returning 1
+    )
+    select exists (select 1 from revoked)
+$$;
+
 -- No row: there is no such key, or it was revoked.
 create or replace function use_api_key(p_hash text) returns table (id uuid, name text, scope text, project text) language sql as $$
     update api_keys set last_used_at = now()
     where hash = p_hash and revoked_at is null and coalesce(last_used_at < now() - interval '1 minute', true);
     select k.id, k.name, k.scope, coalesce(p.name, '') from api_keys k left join projects p on p.id = k.project_id
     where k.hash = p_hash and k.revoked_at is null;
+$$;
+
+-- People at the web page. Each of them acts with a key; hashes are SHA-256.
+
+-- Open a session for a key, or for a link, which is void from then on; "" is the one that is not meant. No row: there is none, or its
+-- key was revoked.
+create or replace function open_api_session(p_key text, p_link text, p_hash text, p_idle interval, p_lifetime interval)
+returns table (id uuid, name text, scope text, project text, ends_at timestamptz) language plpgsql as $$
+declare
+    v_key uuid;
+begin
+    delete from api_sessions s where s.ends_at <= now() or s.seen_at <= now() - p_idle;
+    delete from api_links l where l.ends_at <= now();
+    if p_link <> '' then
+        delete from api_links l where l.hash = p_link returning l.key_id into v_key;
+    else
+        select k.id into v_key from api_keys k where k.hash = p_key;
+    end if;
+    insert into api_sessions (hash, key_id, ends_at)
+    select p_hash, k.id, now() + p_lifetime from api_keys k where k.id = v_key and k.revoked_at is null;
+    return query select u.id, u.name, u.scope, u.project, u.ends_at from use_api_session(p_hash, p_idle) u;
+end $$;
+
+-- No row: there is no such session, it has ended, or its key was revoked. ends_at: if nothing more is asked.
+create or replace function use_api_session(p_hash text, p_idle interval)
+returns table (id uuid, name text, scope text, project text, ends_at timestamptz) language sql as $$
+    with live as (
+        select s.key_id from api_sessions s join api_keys k on k.id = s.key_id
+        where s.hash = p_hash and s.ends_at > now() and s.seen_at > now() - p_idle and k.revoked_at is null
+    ), seen as (
+        update api_sessions s set seen_at = now() from live
+        where s.hash = p_hash and s.seen_at < now() - least(p_idle / 10, interval '1 minute')
+    )
+    update api_keys k set last_used_at = now() from live
+    where k.id = live.key_id and coalesce(k.last_used_at < now() - interval '1 minute', true);
+    select k.id, k.name, k.scope, coalesce(p.name, ''), least(s.ends_at, s.seen_at + p_idle)
+    from api_sessions s join api_keys k on k.id = s.key_id left join projects p on p.id = k.project_id
+    where s.hash = p_hash and s.ends_at > now() and s.seen_at > now() - p_idle and k.revoked_at is null;
+$$;
+
+create or replace function end_api_session(p_hash text) returns boolean language sql as $$
+    with ended as (delete from api_sessions where hash = p_hash returning 1) select exists (select 1 from ended)
+$$;
+
+-- A link for the newest valid key with this id or name; returns whether there is one.
+create or replace function make_api_link(p_word text, p_hash text, p_lifetime interval) returns boolean language sql as $$
+    with made as (
+        insert into api_links (hash, key_id, ends_at)
+        select p_hash, id, now() + p_lifetime from api_keys
+        where revoked_at is null and (id::text = p_word or name = p_word) order by created_at desc, id limit 1 returning 1
+    )
+    select exists (select 1 from made)
 $$;
 
 -- Questions to a language model that are asked in batches. A document leaves its questions and waits; they are gathered, sent as one
@@ -3013,8 +3075,10 @@ insert into schema_migrations (name, sha256) values
     ('0020_moved_documents.sql', 'd74c800ae312447e884a0afd4335db4e618495661c441180e9a8e33827d1e76a'),
     ('0021_monitor.sql', 'fd0525a6278336673361255ba2cdf7eaa66d253d2c3b51709a07e861179a6936'),
     ('0022_api.sql', 'ca2c035051457e2bfc5ed6e2a4321a09d85bd50123b6d31bc2610dfecb9fc075'),
+    ('0023_sessions.sql', '9a72ccedb443b644b57dfc011b3f90c5d2bb74a031fa64837d29f0a278173cfa'),
     ('functions/answers.sql', 'aa6bb9d3acc135ea3ab4034ff317935fafb0f3d071fec2982cf4450ee65f1c4c'),
-    ('functions/api_keys.sql', '0284d877b50c675ea69e021391bb484524936437b2a8ff40d604e60e8e1d7131'),
+    ('functions/api_keys.sql', '70ee807efdf04625511f75052d26c942539c33a6cbac0c36605715b9774350b7'),
+    ('functions/api_sessions.sql', '6ade3e64a478b83586efa0a6ba361a9e64dd3ff77fd7fc8dbd0700849ddebbd3'),
     ('functions/batches.sql', '430d7a317324f59424c4be32ec135d5cbc48a2f46e1451d58b2c05d186ab420b'),
     ('functions/catalog.sql', '18e2825688feec6b6e712de0025215a46f942eae8fe3e421e518a424ae2ab39d'),
     ('functions/claim.sql', 'dd7d9da140fc6ca91a5fc59f9326e427a31b6237bc12f6afb7454eacf1e9b05a'),
@@ -3043,8 +3107,8 @@ on conflict (name) do update set sha256 = excluded.sha256, applied_at = now();
 -- may do anything. Runs after every migration, and does nothing where these roles do not exist.
 do $access$
 declare
-    v_tables constant text[] := '{answer_uses,api_keys,api_uploads,batch_question_uses,batch_questions,budgets,canonical_entities,canonical_evidence,chunks,document_counts,document_jobs,document_parts,document_processing_history,document_steps,documents,embedding_portions,embedding_spaces,entities,entity_keys,entity_links,files_unused,graph_changes,graph_outdated,graph_touched,graph_turns,mentions,moved_documents,pages,paid_answers,paid_batches,paid_calls,paid_usage,paused_queues,permitted_moves,project_usage,projects,relation_mentions,relationship_evidence,relationships,schema_migrations,staged_rows}';
-    v_functions constant text[] := '{add_children,advance,amount_text,ask_for_graphs,batches_due,begin_batch,begin_call,begin_part,begin_step,budget_refusal,budget_state,cancel_documents,cancel_embeddings,candidate_names,candidates_of,change_embeddings,check_move,chunk_digest,chunk_dimension,claim_documents,comes_again,commit_chunks,commit_graph,commit_job,commit_mentions,commit_node,commit_pages,commit_part,commit_resolution,count_added,count_changed,count_removed,count_usage,create_api_key,delete_document,derived_id,document_facts,document_progress,document_results,document_state,documents_of_entity,drop_call,drop_job,drop_old_answers,drop_old_questions,drop_portions,drop_relations,drop_unused,embedding_progress,end_batch,end_call,end_lost_calls,end_part,end_turn,end_turns_of,end_with_error,ensure_project,entities_in,entity_of,entity_summaries,entity_summary,fail_part,fail_step,failed_parts,file_of,file_of_document,files_removed,find_passages,finish_embeddings,finish_step,fold_counts,forget_answers,forget_questions,forget_results,given_up,graph_busy,graph_is_outdated,graph_pairs,graph_part,graph_related,graph_work,hand_over,has_node,hold_batch,hold_lease,hold_on,hold_part,hold_questions,job_of,join_parts,join_questions,keep_answers,keep_file,leave_questions,list_api_keys,list_documents,list_embeddings,list_pauses,list_projects,mark_unused_files,mentions_of,missing_parts,move_documents,moved_sources,names_of,new_token,next_due,next_step,next_wait,node_of,note_batch,note_changes,note_embedding_fault,note_part,note_unused_files,oldest_pending,on_its_way,open_embeddings,outdated_documents,outdated_done,pair_weights,parts_finished,parts_lost,pass_on,pass_questions,passage,pause_queue,paused_queue,portions,project_costs,project_counts,put_together,question_call,questions_of_batch,questions_ready,questions_suffice,range_of,reading_of,related_of,relation_mentions_of,relations_in,release_lease,release_leases,release_part,relink,renew_lease,renew_part,renew_turn,repair_documents,report_crash,report_part_crash,reprocess_documents,require_embeddings,restart_document,restart_stalled,resume_queue,retry_documents,revoke_api_keys,running_status,save_job,save_job_part,save_relationships,save_vectors,search_chunks,select_documents,set_aside,set_budget,settle_questions,split_document,stage_rows,stalled_documents,stands_still,submit_documents,submit_uploads,take_answers,take_batch,take_graph_turn,take_refresh_turn,take_turn,take_unfilled,take_unused_files,tell_due,tell_finished,tell_of_document,tell_waiting,torn_pages,usage_cost,use_api_key,waiting_questions,waits_for_batch,waits_for_budget,wake_jobs,was_told,windows}';
+    v_tables constant text[] := '{answer_uses,api_keys,api_links,api_sessions,api_uploads,batch_question_uses,batch_questions,budgets,canonical_entities,canonical_evidence,chunks,document_counts,document_jobs,document_parts,document_processing_history,document_steps,documents,embedding_portions,embedding_spaces,entities,entity_keys,entity_links,files_unused,graph_changes,graph_outdated,graph_touched,graph_turns,mentions,moved_documents,pages,paid_answers,paid_batches,paid_calls,paid_usage,paused_queues,permitted_moves,project_usage,projects,relation_mentions,relationship_evidence,relationships,schema_migrations,staged_rows}';
+    v_functions constant text[] := '{add_children,advance,amount_text,ask_for_graphs,batches_due,begin_batch,begin_call,begin_part,begin_step,budget_refusal,budget_state,cancel_documents,cancel_embeddings,candidate_names,candidates_of,change_embeddings,check_move,chunk_digest,chunk_dimension,claim_documents,comes_again,commit_chunks,commit_graph,commit_job,commit_mentions,commit_node,commit_pages,commit_part,commit_resolution,count_added,count_changed,count_removed,count_usage,create_api_key,delete_document,derived_id,document_facts,document_progress,document_results,document_state,documents_of_entity,drop_call,drop_job,drop_old_answers,drop_old_questions,drop_portions,drop_relations,drop_unused,embedding_progress,end_api_session,end_batch,end_call,end_lost_calls,end_part,end_turn,end_turns_of,end_with_error,ensure_project,entities_in,entity_of,entity_summaries,entity_summary,fail_part,fail_step,failed_parts,file_of,file_of_document,files_removed,find_passages,finish_embeddings,finish_step,fold_counts,forget_answers,forget_questions,forget_results,given_up,graph_busy,graph_is_outdated,graph_pairs,graph_part,graph_related,graph_work,hand_over,has_node,hold_batch,hold_lease,hold_on,hold_part,hold_questions,job_of,join_parts,join_questions,keep_answers,keep_file,leave_questions,list_api_keys,list_documents,list_embeddings,list_pauses,list_projects,make_api_link,mark_unused_files,mentions_of,missing_parts,move_documents,moved_sources,names_of,new_token,next_due,next_step,next_wait,node_of,note_batch,note_changes,note_embedding_fault,note_part,note_unused_files,oldest_pending,on_its_way,open_api_session,open_embeddings,outdated_documents,outdated_done,pair_weights,parts_finished,parts_lost,pass_on,pass_questions,passage,pause_queue,paused_queue,portions,project_costs,project_counts,put_together,question_call,questions_of_batch,questions_ready,questions_suffice,range_of,reading_of,related_of,relation_mentions_of,relations_in,release_lease,release_leases,release_part,relink,renew_lease,renew_part,renew_turn,repair_documents,report_crash,report_part_crash,reprocess_documents,require_embeddings,restart_document,restart_stalled,resume_queue,retry_documents,revoke_api_key,revoke_api_keys,running_status,save_job,save_job_part,save_relationships,save_vectors,search_chunks,select_documents,set_aside,set_budget,settle_questions,split_document,stage_rows,stalled_documents,stands_still,submit_documents,submit_uploads,take_answers,take_batch,take_graph_turn,take_refresh_turn,take_turn,take_unfilled,take_unused_files,tell_due,tell_finished,tell_of_document,tell_waiting,torn_pages,usage_cost,use_api_key,use_api_session,waiting_questions,waits_for_batch,waits_for_budget,wake_jobs,was_told,windows}';
     o record;
 begin
     if (select count(*) from pg_roles where rolname in ('anon', 'authenticated', 'service_role')) < 3 then
