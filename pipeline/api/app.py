@@ -6,13 +6,22 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 from pipeline import __version__
-from pipeline.api import documents, keys, projects, search, sessions, uploads
+from pipeline.api import documents, entities, keys, projects, relations, search, sessions, uploads
 from pipeline.api.backend import Backend
 from pipeline.api.headers import LOOPBACK, KnownHosts, SafeHeaders
 from pipeline.api.problems import MEDIA_TYPE, ProblemBody, handle_problems
 from pipeline.settings import Settings
 
-ROUTERS = (sessions.router, uploads.router, documents.router, search.router, projects.router, keys.router)
+ROUTERS = (
+    sessions.router,
+    uploads.router,
+    documents.router,
+    search.router,
+    entities.router,
+    relations.router,
+    projects.router,
+    keys.router,
+)
 FAULTS = (400, 401, 403, 404, 408, 410, 413, 415, 421, 422, 429, 500, 503)
 
 

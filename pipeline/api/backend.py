@@ -12,6 +12,7 @@ from pipeline.settings import Settings
 from pipeline.stores.api_keys import ApiKeys, Caller
 from pipeline.stores.catalog import Catalog
 from pipeline.stores.database import Database
+from pipeline.stores.entity_catalog import EntityCatalog
 from pipeline.stores.rate_limits import Limit, RedisRateLimits
 from pipeline.stores.reports import Reports
 from pipeline.stores.sessions import Sessions
@@ -35,6 +36,7 @@ class Backend:
         self.keys = ApiKeys(self.database)
         self.sessions = Sessions(self.database, settings.api_session_idle, settings.api_session_lifetime)
         self.catalog = Catalog(self.database)
+        self.entities = EntityCatalog(self.database)
 
     @property
     def uploads(self) -> Path:

@@ -1,8 +1,5 @@
 """Documents: list, state, progress, results, original file; cancel, retry, reprocess, delete."""
 
-import base64
-import binascii
-import json
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from typing import Annotated, Any
@@ -11,7 +8,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import FileResponse, Response
 
-from pipeline.api import answers
+from pipeline.api import answers, cursors
 from pipeline.api.access import DocumentToRead, DocumentToWrite, ProjectToRead, no_such_document
 from pipeline.api.answers import DocumentProgress, Documents, DocumentStatus, Handled
 from pipeline.api.backend import Asked
@@ -147,14 +144,11 @@ def _check_status(name: str) -> None:
 
 
 def _cursor(facts: Facts) -> str:
-    place = json.dumps([facts["created_at"], facts["document_id"]])
-    return base64.urlsafe_b64encode(place.encode()).decode().rstrip("=")
+    return cursors.cursor(facts["created_at"], facts["document_id"])
 
 
 def _place(cursor: str) -> tuple[str, str]:
-    try:
-        place: Any = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-        moment, document = place
-        return datetime.fromisoformat(moment).isoformat(), str(UUID(document))
-    except (ValueError, TypeError, AttributeError, binascii.Error):
-        raise Problem(422, "This is no cursor.", "bad_cursor", "Take next_cursor of the page before.") from None
+    moment, document = cursors.place_of(
+        cursor, lambda value: datetime.fromisoformat(value).isoformat(), lambda value: str(UUID(value))
+    )
+    return moment, document

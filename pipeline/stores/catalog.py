@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from psycopg.types.json import Jsonb
 
-from pipeline.model import DocumentId, EntityType, GraphEntity, Submission
+from pipeline.model import DocumentId, Submission
 from pipeline.status import Status, Step, parse_status
 from pipeline.stores.calls import Calls
 from pipeline.stores.control import patiently
@@ -77,7 +77,7 @@ class Catalog:
             project=listing.project,
             statuses=[status] if status and not family else [] if family else None,
             failed_steps=[step for step in Step if status is Status.ERROR and step.family is family],
-            under=f"%{_plain(listing.words)}%" if listing.words else None,
+            under=f"%{plain(listing.words)}%" if listing.words else None,
             parent=listing.parent or None,
             before=before,
             before_id=before_id,
@@ -119,22 +119,11 @@ class Catalog:
         )
         return [passage for (passage,) in rows]
 
-    def entity(self, entity: str, within: str) -> tuple[str, GraphEntity] | None:
-        """Its project, and the entity that this id, or one that was merged, stands for."""
-        for project, key, name, kind, mentions, documents in self._db.rows("entity_of", entity=entity, project=within):
-            return project, GraphEntity(key, name or "", EntityType(kind), mentions, documents)
-        return None
-
-    def documents_of(self, entity: str, limit: int) -> Sequence[tuple[str, str, int]]:
-        """Id, path and number of mentions of documents that name it, those that name it most first."""
-        rows = self._db.rows("documents_of_entity", entity=entity, limit=limit)
-        return [(document, path, mentions) for document, path, mentions in rows]
-
     def _facts(self, statement: str, **values: object) -> Facts | None:
         facts: Facts | None = self._db.value(statement, **values)
         return facts
 
 
-def _plain(words: str) -> str:
+def plain(words: str) -> str:
     """Words as LIKE takes them literally."""
     return words.replace("\0", " ").replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")

@@ -73,6 +73,8 @@ def ask(client: httpx.Client, api: Served, route: Route, matter: Matter, **query
     body = BODIES.get(route.path) if route.method != "GET" else None
     if route.path == "/api/search":
         query["q"] = "engine"
+    if route.path in ("/api/graph/path", "/api/relations"):
+        query |= dict.fromkeys(("from", "to", "subject", "object"), an_entity(api))
     with client.stream(route.method, path, params=query, files=files, json=body) as answer:
         endless = answer.headers.get("content-type", "").startswith("text/event-stream")
         content = next(answer.iter_bytes(), b"") if endless else answer.read()

@@ -318,3 +318,25 @@ select project, id::text, name, type, mentions, documents from entity_of(%(entit
 
 -- name: documents_of_entity
 select document_id::text, source_path, mentions from documents_of_entity(%(entity)s, %(limit)s);
+
+-- name: list_entities
+select id::text, name, type, mentions, documents, distance from list_entities(%(project)s, %(name)s, %(pattern)s, %(keys)s, %(type)s,
+    %(after_distance)s, %(after_mentions)s, %(after)s, %(limit)s);
+
+-- name: entity_mentions
+select mention from entity_mentions(%(entity)s, %(after_path)s, %(after)s, %(limit)s);
+
+-- name: dates_near
+select near from dates_near(%(entity)s, %(limit)s);
+
+-- name: graph_around
+select graph_around(%(entity)s, %(depth)s, %(limit)s, %(types)s, %(predicates)s, %(min_weight)s);
+
+-- name: graph_of_project
+select graph_of_project(%(project)s, %(limit)s, %(types)s, %(predicates)s, %(min_weight)s);
+
+-- name: path_between
+select path_between(%(start)s, %(end)s, %(types)s);
+
+-- name: relation_passages
+select passage from relation_passages(%(subject)s, %(object)s, %(predicate)s, %(skip)s, %(limit)s);

@@ -155,19 +155,3 @@ returns table (passage jsonb) language sql stable as $$
         where (x ->> 1)::integer > c.start_offset - p.start_offset order by (x ->> 0)::integer limit 1) s on true
     order by f.score desc, f.chunk_id
 $$;
-
--- An entity by its id, or by that of one that was merged into it.
-create or replace function entity_of(p_entity uuid, p_project text)
-returns table (project text, id uuid, name text, type text, mentions bigint, documents bigint) language sql stable as $$
-    select p.name, e.entity_id, s.name, s.type::text, s.mentions, s.documents
-    from canonical_entities e
-    join projects p on p.id = e.project_id
-    cross join lateral entity_summary(e.entity_id) s
-    where e.name_id = p_entity and p_project in ('', p.name)
-$$;
-
-create or replace function documents_of_entity(p_entity uuid, p_limit integer)
-returns table (document_id uuid, source_path text, mentions bigint) language sql stable as $$
-    select d.id, d.source_path, count(*) from mentions m join documents d on d.id = m.document_id
-    where m.entity_id in (select names_of(p_entity)) group by d.id order by count(*) desc, d.source_path collate "C" limit p_limit
-$$;

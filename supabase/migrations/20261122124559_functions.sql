@@ -604,22 +604,6 @@ returns table (passage jsonb) language sql stable as $$
     order by f.score desc, f.chunk_id
 $$;
 
--- An entity by its id, or by that of one that was merged into it.
-create or replace function entity_of(p_entity uuid, p_project text)
-returns table (project text, id uuid, name text, type text, mentions bigint, documents bigint) language sql stable as $$
-    select p.name, e.entity_id, s.name, s.type::text, s.mentions, s.documents
-    from canonical_entities e
-    join projects p on p.id = e.project_id
-    cross join lateral entity_summary(e.entity_id) s
-    where e.name_id = p_entity and p_project in ('', p.name)
-$$;
-
-create or replace function documents_of_entity(p_entity uuid, p_limit integer)
-returns table (document_id uuid, source_path text, mentions bigint) language sql stable as $$
-    select d.id, d.source_path, count(*) from mentions m join documents d on d.id = m.document_id
-    where m.entity_id in (select names_of(p_entity)) group by d.id order by count(*) desc, d.source_path collate "C" limit p_limit
-$$;
-
 -- Which documents go next.
 
 -- Take up to p_limit waiting documents, as long as no more than p_in_flight are on their way. The highest priority goes first; then
@@ -1328,6 +1312,131 @@ end $$;
 -- They change tables with the right of their owner: not for everybody who may connect.
 revoke execute on function open_embeddings(text, integer, jsonb), change_embeddings(text, integer, jsonb), cancel_embeddings(),
     finish_embeddings(uuid) from public;
+
+-- What the HTTP API asks of entities. p_project is the only project that may be seen; "" is any. Where many rows are wanted, one comes
+-- more than was asked for if there are any.
+
+-- An entity by its id, or by that of one that was merged into it.
+create or replace function entity_of(p_entity uuid, p_project text)
+returns table (project text, id uuid, name text, type text, mentions bigint, documents bigint) language sql stable as $$
+    select p.name, e.entity_id, s.name, s.type::text, s.mentions, s.documents
+    from canonical_entities e
+    join projects p on p.id = e.project_id
+    cross join lateral entity_summary(e.entity_id) s
+    where e.name_id = p_entity and p_project in ('', p.name)
+$$;
+
+create or replace function documents_of_entity(p_entity uuid, p_limit integer)
+returns table (document_id uuid, source_path text, mentions bigint) language sql stable as $$
+    select d.id, d.source_path, count(*) from mentions m join documents d on d.id = m.document_id
+    where m.entity_id in (select names_of(p_entity)) group by d.id order by count(*) desc, d.source_path collate "C" limit p_limit
+$$;
+
+-- The type that most mentions of each entity were given.
+create or replace function entity_types(p_entities uuid[]) returns table (entity_id uuid, type entity_type) language sql stable as $$
+    with names as (
+        select i as entity_id, i as name_id from unnest(p_entities) i
+        union all
+        select e.merged_into, e.id from entities e where e.merged_into = any (p_entities)
+    )
+    select distinct on (n.entity_id) n.entity_id, m.type
+    from names n join mentions m on m.entity_id = n.name_id
+    group by 1, 2 order by 1, count(*) desc, 2
+$$;
+
+-- Entities that a name may mean, by distance: 0 by key (p_keys), 1 by spelling, 2 by beginning, 3 by part (p_pattern of LIKE); without a name
+-- all but dates and sums, 0. Then those with most mentions. p_after: distance, mentions and id of the last that was seen.
+create or replace function list_entities(p_project text, p_name text, p_pattern text, p_keys text[], p_type text,
+    p_after_distance integer, p_after_mentions bigint, p_after uuid, p_limit integer)
+returns table (id uuid, name text, type text, mentions bigint, documents bigint, distance integer) language sql stable as $$
+    with counted as (
+        select coalesce(e.merged_into, e.id) as entity_id, m.type, count(*) as times,
+               min(case when p_name = '' or e.key = any (p_keys) then 0
+                        when lower(m.name) = lower(p_name) then 1
+                        when m.name ilike p_pattern || '%' then 2
+                        when m.name ilike '%' || p_pattern || '%' then 3 end) as distance
+        from entities e join mentions m on m.entity_id = e.id
+        where e.project_id = (select id from projects where name = p_project)
+        group by 1, 2
+    ), kinds as (
+        select *, row_number() over (partition by entity_id order by times desc, type) as place from counted
+    ), totals as (
+        select entity_id, sum(times)::bigint as mentions, min(distance) as distance, min(type) filter (where place = 1) as type
+        from kinds group by entity_id
+    ), page as (
+        select t.entity_id, t.distance from totals t
+        where t.distance is not null
+          and case when p_type <> '' then t.type::text = p_type else p_name <> '' or t.type not in ('DATE', 'MONEY') end
+          and (p_after is null
+               or (t.distance, -t.mentions, t.entity_id) > (p_after_distance, -p_after_mentions, p_after))
+        order by t.distance, t.mentions desc, t.entity_id limit p_limit
+    )
+    select s.entity_id, s.name, s.type::text, s.mentions, s.documents, p.distance
+    from entity_summaries(array(select entity_id from page)) s join page p using (entity_id)
+    order by p.distance, s.mentions desc, s.entity_id
+$$;
+
+-- Where a place of a document's text stands: the page, and in a recording seconds from its start.
+create or replace function place_of(p_document uuid, p_offset integer) returns table (page integer, seconds double precision)
+language sql stable rows 1 as $$
+    select p.number, (
+        select (x ->> 2)::float from jsonb_array_elements(p.segments) x
+        where (x ->> 1)::integer > p_offset - p.start_offset order by (x ->> 0)::integer limit 1)
+    from pages p where p.document_id = p_document and p.start_offset <= p_offset order by p.start_offset desc limit 1
+$$;
+
+-- Where an entity is named, by path and place; text: what stands around it, from text_start on. p_after: path and number of the last that
+-- was seen.
+create or replace function entity_mentions(p_entity uuid, p_after_path text, p_after integer, p_limit integer)
+returns table (mention jsonb) language sql stable as $$
+    with page as (
+        select m.*, d.source_path from mentions m join documents d on d.id = m.document_id
+        where m.entity_id in (select names_of(p_entity))
+          and (p_after_path is null or d.source_path collate "C" > p_after_path
+               or d.source_path collate "C" = p_after_path and m.number > p_after)
+        order by d.source_path collate "C", m.number limit p_limit
+    )
+    select jsonb_build_object(
+        'document_id', m.document_id, 'source_path', m.source_path, 'number', m.number, 'start', m.start_offset, 'end', m.end_offset,
+        'type', m.type, 'name', m.name, 'confidence', m.confidence, 'page', w.page, 'seconds', w.seconds,
+        'text', coalesce(x.text, m.name), 'text_start', coalesce(x.start, m.start_offset))
+    from page m
+    left join lateral place_of(m.document_id, m.start_offset) w on true
+    left join lateral text_around(m.chunk_id, m.start_offset, m.end_offset) x on true
+    order by m.source_path collate "C", m.number
+$$;
+
+-- What stands around a place in a passage, and where it begins.
+create or replace function text_around(p_chunk uuid, p_start integer, p_end integer) returns table (start integer, text text)
+language sql stable rows 1 as $$
+    select s.start, substring(c.text from s.start - c.start_offset + 1 for p_end + 200 - s.start)
+    from chunks c cross join lateral (select greatest(c.start_offset, p_start - 200) as start) s where c.id = p_chunk
+$$;
+
+-- Dates that stand near an entity, 200 letters away at most, each with the mention that is nearest; the nearest pairs first.
+create or replace function dates_near(p_entity uuid, p_limit integer) returns table (near jsonb) language sql stable as $$
+    with pairs as (
+        select distinct on (t.document_id, t.number) t.document_id, t.number, t.chunk_id, t.name, t.start_offset, t.end_offset,
+               m.start_offset as named_start, m.end_offset as named_end,
+               greatest(t.start_offset - m.end_offset, m.start_offset - t.end_offset) as gap
+        from mentions m
+        join mentions t on t.chunk_id = m.chunk_id and t.type = 'DATE'
+        where m.entity_id in (select names_of(p_entity))
+          and t.start_offset <= m.end_offset + 200 and t.end_offset >= m.start_offset - 200
+        order by t.document_id, t.number, gap
+    ), nearest as (
+        select * from pairs order by gap, document_id, number limit p_limit
+    )
+    select jsonb_build_object(
+        'document_id', n.document_id, 'source_path', d.source_path, 'page', w.page, 'seconds', w.seconds, 'date', n.name,
+        'date_span', jsonb_build_array(n.start_offset, n.end_offset), 'name_span', jsonb_build_array(n.named_start, n.named_end),
+        'text', x.text, 'text_start', x.start)
+    from nearest n
+    join documents d on d.id = n.document_id
+    left join lateral place_of(n.document_id, n.start_offset) w on true
+    cross join lateral text_around(n.chunk_id, least(n.start_offset, n.named_start), greatest(n.end_offset, n.named_end)) x
+    order by d.source_path collate "C", n.start_offset
+$$;
 
 -- What the graph is told, and when.
 
@@ -2378,6 +2487,230 @@ create or replace function candidates_of(p_document uuid, p_keys text[], p_block
     select candidate_names(project_id, p_keys, p_blocking_keys) from documents where id = p_document
 $$;
 
+-- Relations between entities as the HTTP API shows them: a part of the graph, the shortest way between two, the passages of one.
+
+-- What these relations come to between the entities that their names stand for: passages and documents.
+create or replace function relation_weights(p_relations uuid[])
+returns table (subject_id uuid, predicate text, object_id uuid, weight bigint, documents bigint) language sql stable as $$
+    with shown as (
+        select r.id, r.predicate,
+               case when r.predicate = 'CO_OCCURS_WITH' then least(s.entity_id, o.entity_id) else s.entity_id end as subject,
+               case when r.predicate = 'CO_OCCURS_WITH' then greatest(s.entity_id, o.entity_id) else o.entity_id end as object
+        from relationships r
+        join canonical_entities s on s.name_id = r.subject_id
+        join canonical_entities o on o.name_id = r.object_id
+        where r.id = any (p_relations) and s.entity_id <> o.entity_id
+    ), places as (
+        select distinct t.subject, t.predicate, t.object, v.document_id, v.start_offset, v.end_offset
+        from shown t join relationship_evidence v on v.relationship_id = t.id
+    ), told as (
+        select subject, predicate, object, document_id, count(*) as times from places group by 1, 2, 3, 4
+    )
+    select subject, predicate, object, sum(times)::bigint, count(*) from told group by 1, 2, 3
+$$;
+
+-- Relations with an end among these entities; p_predicates: of these kinds alone.
+create or replace function relations_of(p_entities uuid[], p_predicates text[] default null) returns setof uuid language sql stable as $$
+    with names as materialized (
+        select i as id from unnest(p_entities) i union all select e.id from entities e where e.merged_into = any (p_entities)
+    )
+    select r.id from names n join relationships r on r.subject_id = n.id where p_predicates is null or r.predicate = any (p_predicates)
+    union
+    select r.id from names n join relationships r on r.object_id = n.id where p_predicates is null or r.predicate = any (p_predicates)
+$$;
+
+-- Relations with both ends among them.
+create or replace function relations_among(p_entities uuid[], p_predicates text[] default null) returns setof uuid language sql stable as $$
+    with names as materialized (
+        select i as id from unnest(p_entities) i union all select e.id from entities e where e.merged_into = any (p_entities)
+    )
+    select r.id from names s join relationships r on r.subject_id = s.id join names o on o.id = r.object_id
+    where p_predicates is null or r.predicate = any (p_predicates)
+$$;
+
+-- Entities and the relations between them: {nodes: [{id, name, type, mentions, documents}], edges: [{subject, predicate, object, weight,
+-- documents}], more}, in the order given, and the heaviest first, p_edges at most; those with p_centre (may be null) before all others.
+create or replace function graph_part(p_entities uuid[], p_centre uuid, p_predicates text[], p_min_weight bigint, p_edges integer)
+returns jsonb language sql stable as $$
+    with edges as (
+        select w.*, row_number() over (
+            order by coalesce(p_centre in (w.subject_id, w.object_id), false) desc, w.weight desc, w.subject_id, w.predicate, w.object_id) as place
+        from relation_weights(array(select relations_among(p_entities, p_predicates))) w where w.weight >= p_min_weight
+    )
+    select jsonb_build_object(
+        'nodes', (
+            select coalesce(jsonb_agg(jsonb_build_object('id', s.entity_id, 'name', s.name, 'type', s.type, 'mentions', s.mentions,
+                                                         'documents', s.documents) order by array_position(p_entities, s.entity_id)), '[]')
+            from entity_summaries(p_entities) s),
+        'edges', (
+            select coalesce(jsonb_agg(jsonb_build_object('subject', subject_id, 'predicate', predicate, 'object', object_id, 'weight', weight,
+                                                         'documents', documents) order by place), '[]')
+            from edges where place <= p_edges),
+        'more', (select count(*) > p_edges from edges))
+$$;
+
+-- An entity with what is related to it, those with the heaviest relations first: p_limit entities at most, at most p_depth relations away.
+-- p_types and p_predicates: of these kinds alone; null: all.
+create or replace function graph_around(p_entity uuid, p_depth integer, p_limit integer, p_types text[], p_predicates text[], p_min_weight bigint)
+returns jsonb language plpgsql stable as $$
+declare
+    v_nodes uuid[] := array[p_entity];
+    v_edge uuid[] := v_nodes;
+    v_found uuid[];
+    v_more boolean := false;
+begin
+    for step in 1 .. p_depth loop
+        with near as (
+            select case when w.subject_id = any (v_edge) then w.object_id else w.subject_id end as id, w.weight
+            from relation_weights(array(select relations_of(v_edge, p_predicates))) w where w.weight >= p_min_weight
+        ), outside as (
+            select id, sum(weight) as weight from near where id not in (select unnest(v_nodes)) group by id
+        ), fitting as (
+            select o.* from outside o
+            where p_types is null or o.id in (
+                select t.entity_id from entity_types(array(select id from outside)) t where t.type::text = any (p_types))
+            order by o.weight desc, o.id limit p_limit - cardinality(v_nodes) + 1
+        )
+        select array_agg(id order by weight desc, id) into v_found from fitting;
+        v_more := v_more or cardinality(v_nodes) + coalesce(cardinality(v_found), 0) > p_limit;
+        v_nodes := (v_nodes || v_found)[:p_limit];
+        exit when v_found is null or v_more;
+        v_edge := v_found[:50];  -- what is around the heaviest
+        v_more := v_more or step < p_depth and cardinality(v_found) > 50;
+    end loop;
+    return graph_part(v_nodes, p_entity, p_predicates, p_min_weight, 5 * p_limit)
+        || case when v_more then jsonb_build_object('more', true) else '{}' end;
+end $$;
+
+-- The heaviest relations of a project with the entities that they join, p_limit at most. Chosen among the relations that most passages show,
+-- counted by spelling; what is shown of them is exact.
+create or replace function graph_of_project(p_project text, p_limit integer, p_types text[], p_predicates text[], p_min_weight bigint)
+returns jsonb language plpgsql stable set work_mem = '64MB' as $$
+declare
+    v_nodes uuid[];
+begin
+    with heavy as materialized (
+        select r.id, r.subject_id, r.object_id, count(*) as times
+        from relationships r join relationship_evidence v on v.relationship_id = r.id
+        where r.project_id = (select id from projects where name = p_project) and (p_predicates is null or r.predicate = any (p_predicates))
+        group by r.id order by times desc, r.id limit p_limit * case when p_types is null then 20 else 200 end
+    ), edges as materialized (
+        select s.entity_id as one, o.entity_id as other, sum(h.times) as weight
+        from heavy h
+        join canonical_entities s on s.name_id = h.subject_id
+        join canonical_entities o on o.name_id = h.object_id
+        where s.entity_id <> o.entity_id group by 1, 2 having sum(h.times) >= p_min_weight
+    ), kinds as materialized (
+        select t.entity_id from entity_types(array(
+            select one from edges where p_types is not null union select other from edges where p_types is not null)) t
+        where t.type::text = any (p_types)
+    ), heaviest as (
+        select x.id, max(e.weight) as weight from edges e cross join lateral (values (e.one), (e.other)) x (id)
+        where p_types is null or e.one in (select entity_id from kinds) and e.other in (select entity_id from kinds)
+        group by x.id order by weight desc, x.id limit p_limit + 1
+    )
+    select array_agg(id order by weight desc, id) into v_nodes from heaviest;
+    return graph_part(coalesce(v_nodes[:p_limit], '{}'), null, p_predicates, p_min_weight, 5 * p_limit)
+        || case when cardinality(v_nodes) > p_limit then jsonb_build_object('more', true) else '{}' end;
+end $$;
+
+-- Entities one relation away from these, and through which of them; p_types: of these kinds alone, null: all. p_end is always among them.
+create or replace function next_entities(p_entities uuid[], p_types text[], p_end uuid) returns table (id uuid, via uuid)
+language sql stable as $$
+    with names as materialized (
+        select i as entity_id, i as name_id from unnest(p_entities) i
+        union all
+        select e.merged_into, e.id from entities e where e.merged_into = any (p_entities)
+    ), related as (
+        select n.entity_id as via, r.object_id as other, r.id from names n join relationships r on r.subject_id = n.name_id
+        union all
+        select n.entity_id, r.subject_id, r.id from names n join relationships r on r.object_id = n.name_id
+    ), near as materialized (
+        select distinct on (o.entity_id) o.entity_id as id, t.via
+        from related t join canonical_entities o on o.name_id = t.other
+        where exists (select from relationship_evidence v where v.relationship_id = t.id)
+        order by o.entity_id, t.via
+    )
+    select n.id, n.via from near n
+    where p_types is null or n.id = p_end or n.id in (
+        select t.entity_id from entity_types(array(select m.id from near m)) t where t.type::text = any (p_types))
+$$;
+
+-- The shortest way from one entity to another along relations: graph_part with path, the ids from the first to the last; null: there is
+-- none. What lies between is of p_types alone (null: of any). It is sought from both ends at once, and always on the side that knows less.
+create or replace function path_between(p_from uuid, p_to uuid, p_types text[]) returns jsonb language plpgsql stable as $$
+declare
+    v_ahead uuid[] := array[p_from];   -- reached from the first, and through whom
+    v_ahead_via uuid[] := array[null::uuid];
+    v_back uuid[] := array[p_to];      -- reached from the last
+    v_back_via uuid[] := array[null::uuid];
+    v_ahead_edge uuid[] := v_ahead;    -- reached by the last step
+    v_back_edge uuid[] := v_back;
+    v_via uuid[];
+    v_meet uuid := case when p_from = p_to then p_from end;
+    v_path uuid[];
+begin
+    while v_meet is null loop
+        if (case when cardinality(v_ahead) <> cardinality(v_back) then cardinality(v_ahead) < cardinality(v_back)
+                else (select count(*) from relations_of(v_ahead_edge)) <= (select count(*) from relations_of(v_back_edge)) end) then
+            select array_agg(n.id), array_agg(n.via) into v_ahead_edge, v_via from next_entities(v_ahead_edge, p_types, p_to) n
+            where n.id not in (select unnest(v_ahead));
+            exit when v_ahead_edge is null;
+            v_ahead := v_ahead || v_ahead_edge;
+            v_ahead_via := v_ahead_via || v_via;
+        else
+            select array_agg(n.id), array_agg(n.via) into v_back_edge, v_via from next_entities(v_back_edge, p_types, p_from) n
+            where n.id not in (select unnest(v_back));
+            exit when v_back_edge is null;
+            v_back := v_back || v_back_edge;
+            v_back_via := v_back_via || v_via;
+        end if;
+        select i into v_meet from unnest(v_ahead) i where i in (select unnest(v_back)) order by 1 limit 1;
+    end loop;
+    if v_meet is null then
+        return null;
+    end if;
+    v_path := array[v_meet];
+    while v_path[1] <> p_from loop
+        v_path := v_ahead_via[array_position(v_ahead, v_path[1])] || v_path;
+    end loop;
+    while v_path[cardinality(v_path)] <> p_to loop
+        v_path := v_path || v_back_via[array_position(v_back, v_path[cardinality(v_path)])];
+    end loop;
+    return graph_part(v_path, null, null, 1, 1000) || jsonb_build_object('path', v_path);
+end $$;
+
+-- The passages that relate two entities, the surest first; p_object null and p_predicate '': any. Of CO_OCCURS_WITH either end is the subject.
+create or replace function relation_passages(p_subject uuid, p_object uuid, p_predicate text, p_skip integer, p_limit integer)
+returns table (passage jsonb) language sql stable as $$
+    with shown as (
+        select r.id, r.predicate, s.entity_id as subject, o.entity_id as object
+        from relationships r
+        join canonical_entities s on s.name_id = r.subject_id
+        join canonical_entities o on o.name_id = r.object_id
+        where r.id = any (case when p_object is null then array(select relations_of(array[p_subject]))
+                               else array(select relations_among(array[p_subject, p_object])) end)
+          and p_predicate in ('', r.predicate)
+          and s.entity_id <> o.entity_id
+          and (s.entity_id = p_subject or r.predicate = 'CO_OCCURS_WITH')
+    ), places as (
+        select t.predicate, t.subject, t.object, v.document_id, v.start_offset, v.end_offset, max(v.confidence) as confidence
+        from shown t join relationship_evidence v on v.relationship_id = t.id group by 1, 2, 3, 4, 5, 6
+    ), page as (
+        select p.*, d.source_path from places p join documents d on d.id = p.document_id
+        order by p.confidence desc, d.source_path collate "C", p.start_offset, p.end_offset, p.predicate, p.subject, p.object
+        offset p_skip limit p_limit
+    )
+    select jsonb_build_object(
+        'document_id', p.document_id, 'source_path', p.source_path, 'start', p.start_offset, 'end', p.end_offset, 'page', w.page,
+        'seconds', w.seconds, 'text', substring(d.text from p.start_offset + 1 for p.end_offset - p.start_offset),
+        'predicate', p.predicate, 'subject', p.subject, 'object', p.object, 'confidence', p.confidence)
+    from page p
+    join documents d on d.id = p.document_id
+    left join lateral place_of(p.document_id, p.start_offset) w on true
+    order by p.confidence desc, p.source_path collate "C", p.start_offset, p.end_offset, p.predicate, p.subject, p.object
+$$;
+
 -- The results of each step, committed together with the end of its lease.
 
 -- Files inside a document become documents: [{source_path, file_name, storage_key, size, sha256}]. For use inside other functions.
@@ -3080,13 +3413,14 @@ insert into schema_migrations (name, sha256) values
     ('functions/api_keys.sql', '70ee807efdf04625511f75052d26c942539c33a6cbac0c36605715b9774350b7'),
     ('functions/api_sessions.sql', '6ade3e64a478b83586efa0a6ba361a9e64dd3ff77fd7fc8dbd0700849ddebbd3'),
     ('functions/batches.sql', '430d7a317324f59424c4be32ec135d5cbc48a2f46e1451d58b2c05d186ab420b'),
-    ('functions/catalog.sql', '18e2825688feec6b6e712de0025215a46f942eae8fe3e421e518a424ae2ab39d'),
+    ('functions/catalog.sql', 'dbdd33a6dee07033272291d59f1a8853ec134d4a34e8d4191841bc3ee55ddf71'),
     ('functions/claim.sql', 'dd7d9da140fc6ca91a5fc59f9326e427a31b6237bc12f6afb7454eacf1e9b05a'),
     ('functions/control.sql', 'e0d4a5a70ee7ba45848d641577bc2212055e8184dedad6064a9c8535ee7302ec'),
     ('functions/costs.sql', '2d4edf6e1973493d39ece41923caf8c7f3e5f3f6a75f62d927b3d534d29e3e89'),
     ('functions/counts.sql', '538731d8e169fb193c34fdb0ca936381f5b5cb736f183ddbff2462359f336733'),
     ('functions/crashes.sql', '6b56bb6425105ca352952fe964a1495c5a100f01d7ece5c0c83f9dcbbd800939'),
     ('functions/embeddings.sql', 'cb2a5c9de3ff47b0bc811138510694e4fead2741873cac97058de2a4be1bc3e4'),
+    ('functions/entities.sql', 'a255593fd1c08a203fc6573a755553f99c501a47b341f1ac4aa544a72d78b384'),
     ('functions/graph.sql', '354eba59b51b2b47c110b5cf63706bffa1d9d750e6b1da146fc479ca87b64253'),
     ('functions/graph_content.sql', 'fbd9a7129eea93bd2b67bf833e2f2fc4572e477f1a86e02350070dddf460abcb'),
     ('functions/jobs.sql', '110d594bad1c04f6a9c7772f7a705c555f5cb27c8eb116edd45ab54309380770'),
@@ -3096,6 +3430,7 @@ insert into schema_migrations (name, sha256) values
     ('functions/pauses.sql', '34169ea352ff14b7e381ae513fc7608a51b5365e34d6f52aadaa0b89a67cc8c2'),
     ('functions/portions.sql', 'cc827f86cd199c3af0704dad59df5279bc92aad7e9692a3d53fbfceaeb0ac642'),
     ('functions/reading.sql', 'c0c98259f2816c1978c0ea6a51ce675d3594a35423e2b098c2194cc0d4acda1b'),
+    ('functions/relations.sql', 'aab12337d118791f085167f7938d5ce0441d9e3ba5281e807baffc4e65f2b5a1'),
     ('functions/results.sql', 'b34b1ff56cbafa0ad13c8a4c8693a3adbcea822d47fadb9e14143322d9fac014'),
     ('functions/search.sql', '6f929682610ea6afe352c2626dfc02997cd337b722378767ea0b6a0a6cef62b9'),
     ('functions/summaries.sql', 'a09c02b8893402f5d7622b17a88b28a25f8ecee361b1c87ef271b3c4f2231b3c'),
@@ -3108,7 +3443,7 @@ on conflict (name) do update set sha256 = excluded.sha256, applied_at = now();
 do $access$
 declare
     v_tables constant text[] := '{answer_uses,api_keys,api_links,api_sessions,api_uploads,batch_question_uses,batch_questions,budgets,canonical_entities,canonical_evidence,chunks,document_counts,document_jobs,document_parts,document_processing_history,document_steps,documents,embedding_portions,embedding_spaces,entities,entity_keys,entity_links,files_unused,graph_changes,graph_outdated,graph_touched,graph_turns,mentions,moved_documents,pages,paid_answers,paid_batches,paid_calls,paid_usage,paused_queues,permitted_moves,project_usage,projects,relation_mentions,relationship_evidence,relationships,schema_migrations,staged_rows}';
-    v_functions constant text[] := '{add_children,advance,amount_text,ask_for_graphs,batches_due,begin_batch,begin_call,begin_part,begin_step,budget_refusal,budget_state,cancel_documents,cancel_embeddings,candidate_names,candidates_of,change_embeddings,check_move,chunk_digest,chunk_dimension,claim_documents,comes_again,commit_chunks,commit_graph,commit_job,commit_mentions,commit_node,commit_pages,commit_part,commit_resolution,count_added,count_changed,count_removed,count_usage,create_api_key,delete_document,derived_id,document_facts,document_progress,document_results,document_state,documents_of_entity,drop_call,drop_job,drop_old_answers,drop_old_questions,drop_portions,drop_relations,drop_unused,embedding_progress,end_api_session,end_batch,end_call,end_lost_calls,end_part,end_turn,end_turns_of,end_with_error,ensure_project,entities_in,entity_of,entity_summaries,entity_summary,fail_part,fail_step,failed_parts,file_of,file_of_document,files_removed,find_passages,finish_embeddings,finish_step,fold_counts,forget_answers,forget_questions,forget_results,given_up,graph_busy,graph_is_outdated,graph_pairs,graph_part,graph_related,graph_work,hand_over,has_node,hold_batch,hold_lease,hold_on,hold_part,hold_questions,job_of,join_parts,join_questions,keep_answers,keep_file,leave_questions,list_api_keys,list_documents,list_embeddings,list_pauses,list_projects,make_api_link,mark_unused_files,mentions_of,missing_parts,move_documents,moved_sources,names_of,new_token,next_due,next_step,next_wait,node_of,note_batch,note_changes,note_embedding_fault,note_part,note_unused_files,oldest_pending,on_its_way,open_api_session,open_embeddings,outdated_documents,outdated_done,pair_weights,parts_finished,parts_lost,pass_on,pass_questions,passage,pause_queue,paused_queue,portions,project_costs,project_counts,put_together,question_call,questions_of_batch,questions_ready,questions_suffice,range_of,reading_of,related_of,relation_mentions_of,relations_in,release_lease,release_leases,release_part,relink,renew_lease,renew_part,renew_turn,repair_documents,report_crash,report_part_crash,reprocess_documents,require_embeddings,restart_document,restart_stalled,resume_queue,retry_documents,revoke_api_key,revoke_api_keys,running_status,save_job,save_job_part,save_relationships,save_vectors,search_chunks,select_documents,set_aside,set_budget,settle_questions,split_document,stage_rows,stalled_documents,stands_still,submit_documents,submit_uploads,take_answers,take_batch,take_graph_turn,take_refresh_turn,take_turn,take_unfilled,take_unused_files,tell_due,tell_finished,tell_of_document,tell_waiting,torn_pages,usage_cost,use_api_key,use_api_session,waiting_questions,waits_for_batch,waits_for_budget,wake_jobs,was_told,windows}';
+    v_functions constant text[] := '{add_children,advance,amount_text,ask_for_graphs,batches_due,begin_batch,begin_call,begin_part,begin_step,budget_refusal,budget_state,cancel_documents,cancel_embeddings,candidate_names,candidates_of,change_embeddings,check_move,chunk_digest,chunk_dimension,claim_documents,comes_again,commit_chunks,commit_graph,commit_job,commit_mentions,commit_node,commit_pages,commit_part,commit_resolution,count_added,count_changed,count_removed,count_usage,create_api_key,dates_near,delete_document,derived_id,document_facts,document_progress,document_results,document_state,documents_of_entity,drop_call,drop_job,drop_old_answers,drop_old_questions,drop_portions,drop_relations,drop_unused,embedding_progress,end_api_session,end_batch,end_call,end_lost_calls,end_part,end_turn,end_turns_of,end_with_error,ensure_project,entities_in,entity_mentions,entity_of,entity_summaries,entity_summary,entity_types,fail_part,fail_step,failed_parts,file_of,file_of_document,files_removed,find_passages,finish_embeddings,finish_step,fold_counts,forget_answers,forget_questions,forget_results,given_up,graph_around,graph_busy,graph_is_outdated,graph_of_project,graph_pairs,graph_part,graph_related,graph_work,hand_over,has_node,hold_batch,hold_lease,hold_on,hold_part,hold_questions,job_of,join_parts,join_questions,keep_answers,keep_file,leave_questions,list_api_keys,list_documents,list_embeddings,list_entities,list_pauses,list_projects,make_api_link,mark_unused_files,mentions_of,missing_parts,move_documents,moved_sources,names_of,new_token,next_due,next_entities,next_step,next_wait,node_of,note_batch,note_changes,note_embedding_fault,note_part,note_unused_files,oldest_pending,on_its_way,open_api_session,open_embeddings,outdated_documents,outdated_done,pair_weights,parts_finished,parts_lost,pass_on,pass_questions,passage,path_between,pause_queue,paused_queue,place_of,portions,project_costs,project_counts,put_together,question_call,questions_of_batch,questions_ready,questions_suffice,range_of,reading_of,related_of,relation_mentions_of,relation_passages,relation_weights,relations_among,relations_in,relations_of,release_lease,release_leases,release_part,relink,renew_lease,renew_part,renew_turn,repair_documents,report_crash,report_part_crash,reprocess_documents,require_embeddings,restart_document,restart_stalled,resume_queue,retry_documents,revoke_api_key,revoke_api_keys,running_status,save_job,save_job_part,save_relationships,save_vectors,search_chunks,select_documents,set_aside,set_budget,settle_questions,split_document,stage_rows,stalled_documents,stands_still,submit_documents,submit_uploads,take_answers,take_batch,take_graph_turn,take_refresh_turn,take_turn,take_unfilled,take_unused_files,tell_due,tell_finished,tell_of_document,tell_waiting,text_around,torn_pages,usage_cost,use_api_key,use_api_session,waiting_questions,waits_for_batch,waits_for_budget,wake_jobs,was_told,windows}';
     o record;
 begin
     if (select count(*) from pg_roles where rolname in ('anon', 'authenticated', 'service_role')) < 3 then
