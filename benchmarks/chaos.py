@@ -83,12 +83,12 @@ def processed(place: Path, folder: Path, course: Callable[[Path], None]) -> Outc
 
 
 @contextmanager
-def servers(home: Path) -> Iterator[None]:
-    """Everything of a home, up and in the end down."""
+def servers(home: Path, *words: str) -> Iterator[None]:
+    """Everything of a home, up (with these words) and in the end down."""
     home.parent.mkdir(parents=True)
     home.parent.chmod(0o711)
     try:
-        run(home, "up")
+        run(home, "up", *words)
         yield
     finally:
         environment = os.environ | {"NLP_PIPELINE_HOME": str(home)}

@@ -50,10 +50,15 @@ class Disturbance:
         """Seconds until the next strike."""
         return self._chance.uniform(2, 6)
 
-    def strike(self) -> None:
-        """Do one thing; nothing if what it would strike is not there now."""
+    @property
+    def kinds(self) -> list[str]:
+        """All that can be done."""
+        return list(self._kinds)
+
+    def strike(self, kind: str = "") -> None:
+        """Do one thing, any unless told; nothing if what it would strike is not there now."""
         self.thaw(time.monotonic())
-        kind = self._chance.choice(list(self._kinds))
+        kind = kind or self._chance.choice(self.kinds)
         with suppress(psutil.NoSuchProcess, Absent, ProcessLookupError):
             what = self._kinds[kind]()
             self.strikes[kind] += 1
