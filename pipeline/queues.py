@@ -41,6 +41,11 @@ def queue_of(task: str, types: tuple[WorkerType, ...] = WORKER_TYPES) -> str:
     return next((w.name for w in types if task in w.tasks), "default")
 
 
+def tasks_of(queue: str, types: tuple[WorkerType, ...] = WORKER_TYPES) -> list[str]:
+    """The tasks that go to a queue; none if there is no such queue."""
+    return [str(task) for w in types if w.name == queue for task in w.tasks]
+
+
 def task_routes(types: tuple[WorkerType, ...] = WORKER_TYPES) -> dict[str, dict[str, str]]:
     """Celery's ``task_routes``."""
     return {str(task): {"queue": w.name} for w in types for task in w.tasks}

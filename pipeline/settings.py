@@ -271,6 +271,8 @@ class Settings(BaseSettings):
     """How long a person who does nothing stays signed in, in seconds."""
     api_session_lifetime: Seconds = timedelta(days=7)
     """How long a person stays signed in at most, in seconds."""
+    api_event_streams: int = Field(100, ge=1)
+    """Most streams of events of one key at one time; each window of the web page holds one."""
 
     documents_in_flight: int = Field(32, ge=1)
     """Most documents between `pending` and their end at one time; the rest wait in the database.

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 from pipeline import __version__
-from pipeline.api import documents, entities, keys, projects, relations, search, sessions, uploads
+from pipeline.api import documents, entities, events, keys, projects, relations, search, sessions, system, uploads
 from pipeline.api.backend import Backend
 from pipeline.api.headers import LOOPBACK, KnownHosts, SafeHeaders
 from pipeline.api.problems import MEDIA_TYPE, ProblemBody, handle_problems
@@ -19,6 +19,8 @@ ROUTERS = (
     search.router,
     entities.router,
     relations.router,
+    events.router,
+    system.router,
     projects.router,
     keys.router,
 )
@@ -37,7 +39,8 @@ def create_app(settings: Settings, *, local: bool = True) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         uploads.sweep(backend.uploads)
-        yield
+        async with backend.hub.running():
+            yield
         backend.close()
 
     app = FastAPI(

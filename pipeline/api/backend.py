@@ -3,14 +3,17 @@
 from functools import cached_property
 from ipaddress import IPv6Address, IPv6Network
 from pathlib import Path
-from typing import Annotated, cast
+from typing import Annotated, Any, cast
 
 from fastapi import Depends, Request
 
+from pipeline.api.board import Board
+from pipeline.api.hub import Hub
 from pipeline.errors import ServiceUnavailable, Throttled
 from pipeline.settings import Settings
 from pipeline.stores.api_keys import ApiKeys, Caller
 from pipeline.stores.catalog import Catalog
+from pipeline.stores.changes import Changes
 from pipeline.stores.database import Database
 from pipeline.stores.entity_catalog import EntityCatalog
 from pipeline.stores.rate_limits import Limit, RedisRateLimits
@@ -37,6 +40,8 @@ class Backend:
         self.sessions = Sessions(self.database, settings.api_session_idle, settings.api_session_lifetime)
         self.catalog = Catalog(self.database)
         self.entities = EntityCatalog(self.database)
+        self.hub = Hub(Changes(self.database), self.report)
+        self.board = Board(settings, self.database)
 
     @property
     def uploads(self) -> Path:
@@ -46,6 +51,19 @@ class Backend:
     def reports(self, project: str) -> Reports:
         """What can be read of a project."""
         return Reports(self.database, project)
+
+    def report(self, project: str, known: dict[str, Any] | None = None) -> dict[str, Any]:
+        """What a project holds and where its documents stand, as ``GET /api/project`` answers.
+
+        Args:
+            project: its name; one that nothing was submitted to holds nothing.
+            known: what was said last; returned unless a document went on since: what is found in them is long to count.
+        """
+        reports = self.reports(project)
+        states = [count._asdict() for count in reports.states()]
+        if known and known["states"] == states:
+            return known
+        return {"name": project, **reports.totals()._asdict(), "states": states}
 
     def count(self, caller: Caller) -> None:
         """Count a request of this caller.
@@ -87,6 +105,7 @@ class Backend:
 
     def close(self) -> None:
         """Give back connections."""
+        self.board.close()
         self.use.close()
         self.database.close()
         for limits in (self.__dict__.get("_requests"), self.__dict__.get("_guesses")):

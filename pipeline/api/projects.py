@@ -67,11 +67,9 @@ def list_projects(backend: Asked, caller: Reader) -> Projects:
 @router.get("/api/project", tags=["projects"])
 def project_report(backend: Asked, project: ProjectToRead) -> ProjectReport:
     """What a project holds, and where its documents stand."""
-    reports = backend.reports(project)
-    if reports.project_id is None:
+    if backend.reports(project).project_id is None:
         raise Problem(404, "There is no such project.", "no_such_project", "List projects: GET /api/projects.")
-    states = [StateCount.model_validate(count._asdict()) for count in reports.states()]
-    return ProjectReport(name=project, states=states, **reports.totals()._asdict())
+    return ProjectReport.model_validate(backend.report(project))
 
 
 @router.get("/health", tags=["health"], responses={503: {"model": Health}})

@@ -5,8 +5,10 @@ import signal
 import socket
 from collections.abc import Callable
 from ipaddress import ip_address
+from typing import cast
 
 import uvicorn
+from fastapi import FastAPI
 
 from pipeline.api.app import create_app
 from pipeline.errors import Misconfigured
@@ -40,7 +42,17 @@ def serve(settings: Settings, host: str, port: int, ready: Callable[[str], objec
         )
         ready(f"http://{f'[{bound[0]}]' if ':' in bound[0] else bound[0]}:{bound[1]}")
         signal.signal(signal.SIGTERM, lambda *_: None)  # uvicorn raises it anew when all is done
-        uvicorn.Server(config).run(sockets=[listener])
+        Server(config).run(sockets=[listener])
+
+
+class Server(uvicorn.Server):
+    """Ends streams when it is stopped: by themselves they would go on."""
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop answering."""
+        app = cast("FastAPI", self.config.app)
+        app.state.backend.hub.closed.set()
+        await super().shutdown(sockets)
 
 
 def listening(host: str, port: int) -> socket.socket:

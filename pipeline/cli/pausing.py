@@ -11,7 +11,7 @@ from pipeline.endpoints import embedded
 from pipeline.home import Home
 from pipeline.model import Pause
 from pipeline.ports import DocumentStore
-from pipeline.queues import WORKER_TYPES, WorkerType
+from pipeline.queues import WORKER_TYPES, WorkerType, tasks_of
 from pipeline.settings import load_settings
 from pipeline.wiring import Services
 
@@ -30,7 +30,7 @@ def _store() -> Iterator[tuple[DocumentStore, tuple[WorkerType, ...]]]:
 
 def pause_queue(store: DocumentStore, types: tuple[WorkerType, ...], queue: str) -> None:
     """Let nothing of this queue begin, as the table of queues has it now."""
-    store.pause(queue, next([str(task) for task in kind.tasks] for kind in types if kind.name == queue))
+    store.pause(queue, tasks_of(queue, types))
 
 
 @click.command()

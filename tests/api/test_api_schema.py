@@ -33,6 +33,8 @@ def test_each_route_keeps_to_its_description(api: Served) -> None:
         def ask(case: schemathesis.Case[Any]) -> None:
             if case.method == "GET" and "document_id" in (case.path_parameters or {}):
                 case.path_parameters["document_id"] = letter
+            if case.path == "/api/events":
+                case.query = {**(case.query or {}), "limit": 1}  # it would go on
             answers[case.call_and_validate(headers=headers, checks=CHECKS).status_code] += 1
 
         ask()

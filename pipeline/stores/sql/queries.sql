@@ -340,3 +340,15 @@ select path_between(%(start)s, %(end)s, %(types)s);
 
 -- name: relation_passages
 select passage from relation_passages(%(subject)s, %(object)s, %(predicate)s, %(skip)s, %(limit)s);
+
+-- name: changes_horizon
+select changes_horizon();
+
+-- name: changed_documents
+select project, document from changed_documents(%(projects)s, %(since)s, %(limit)s);
+
+-- name: known_documents
+select known_documents(%(documents)s)::text[];
+
+-- name: news_of_document
+select project, document from news_of_document(%(document)s, %(project)s);

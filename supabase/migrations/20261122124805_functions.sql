@@ -1438,6 +1438,59 @@ create or replace function dates_near(p_entity uuid, p_limit integer) returns ta
     order by d.source_path collate "C", n.start_offset
 $$;
 
+-- What changed, for those who watch documents. Rows bear the time at which their transaction began, and appear when it ends: whoever looks again
+-- and again asks for what changed since the horizon of the time before, and passes over what is known.
+
+-- A moment before which nothing will appear any more. Who only reads for long holds nothing back.
+create or replace function changes_horizon() returns timestamptz language sql volatile as $$
+    select greatest(least(now(), min(xact_start)), now() - interval '10 min') - interval '1 s' from pg_stat_activity
+    where datname = current_database() and backend_type = 'client backend' and pid <> pg_backend_pid()
+      and (backend_xid is not null or xact_start > now() - interval '1 min')
+$$;
+
+-- Of these projects up to p_limit documents that changed since, the first to change first, and those whose page ranges are being read (the
+-- row of such a document does not change with each range).
+create or replace function changed_documents(p_projects text[], p_since timestamptz, p_limit integer)
+returns table (project text, document jsonb) language plpgsql stable
+set enable_seqscan = off set enable_sort = off as $$  -- along the index, whatever the planner thinks of a moment that it does not know
+#variable_conflict use_column
+declare
+    v_projects uuid[] := array(select id from projects where name = any (p_projects));
+begin
+    return query
+    with moved as (
+        select id, updated_at from documents where updated_at >= p_since and project_id = any (v_projects)
+        order by updated_at limit p_limit
+    ), seen as (
+        select id from moved
+        union
+        select id from documents where status in ('queued', 'extracting', 'processing_chunks', 'processing')
+            and status = 'processing_chunks' and project_id = any (v_projects)
+    )
+    select p.name, document_news(d) from seen s join documents d on d.id = s.id join projects p on p.id = d.project_id
+    order by d.updated_at;
+end $$;
+
+-- Less than document_facts says, and quicker.
+create or replace function document_news(d documents) returns jsonb language sql stable as $$
+    select jsonb_build_object(
+        'document_id', d.id, 'source_path', d.source_path, 'status', d.status, 'step', d.step, 'error_message', d.error_message,
+        'waiting_for', d.waiting_for, 'updated_at', d.updated_at,
+        'parts', case when d.step = 'process_ocr' then (select coalesce(jsonb_object_agg(status, n), '{}') from (
+            select status, count(*) as n from document_parts where document_id = d.id group by status) s) else '{}' end)
+$$;
+
+create or replace function known_documents(p_documents uuid[]) returns uuid[] language sql stable as $$
+    select coalesce(array_agg(id), '{}') from documents where id = any (p_documents)
+$$;
+
+-- p_project is the only project that may be seen; "" is any.
+create or replace function news_of_document(p_document uuid, p_project text)
+returns table (project text, document jsonb) language sql stable as $$
+    select p.name, document_news(d) from documents d join projects p on p.id = d.project_id
+    where d.id = p_document and p_project in ('', p.name)
+$$;
+
 -- What the graph is told, and when.
 
 -- Note that the graph is being told of this document. Returns the documents whose figures are now to be brought up to date
@@ -3409,6 +3462,7 @@ insert into schema_migrations (name, sha256) values
     ('0021_monitor.sql', 'fd0525a6278336673361255ba2cdf7eaa66d253d2c3b51709a07e861179a6936'),
     ('0022_api.sql', 'ca2c035051457e2bfc5ed6e2a4321a09d85bd50123b6d31bc2610dfecb9fc075'),
     ('0023_sessions.sql', '9a72ccedb443b644b57dfc011b3f90c5d2bb74a031fa64837d29f0a278173cfa'),
+    ('0024_events.sql', 'eb9554ac394401af32880e44752e6dee9d006d6f2b7705ccb396bbb9d4c8be60'),
     ('functions/answers.sql', 'aa6bb9d3acc135ea3ab4034ff317935fafb0f3d071fec2982cf4450ee65f1c4c'),
     ('functions/api_keys.sql', '70ee807efdf04625511f75052d26c942539c33a6cbac0c36605715b9774350b7'),
     ('functions/api_sessions.sql', '6ade3e64a478b83586efa0a6ba361a9e64dd3ff77fd7fc8dbd0700849ddebbd3'),
@@ -3421,6 +3475,7 @@ insert into schema_migrations (name, sha256) values
     ('functions/crashes.sql', '6b56bb6425105ca352952fe964a1495c5a100f01d7ece5c0c83f9dcbbd800939'),
     ('functions/embeddings.sql', 'cb2a5c9de3ff47b0bc811138510694e4fead2741873cac97058de2a4be1bc3e4'),
     ('functions/entities.sql', 'a255593fd1c08a203fc6573a755553f99c501a47b341f1ac4aa544a72d78b384'),
+    ('functions/events.sql', 'ddc1c571776d287a80dc7bfe30f0de02fddc58679a1771aa3e212c750c0619f6'),
     ('functions/graph.sql', '354eba59b51b2b47c110b5cf63706bffa1d9d750e6b1da146fc479ca87b64253'),
     ('functions/graph_content.sql', 'fbd9a7129eea93bd2b67bf833e2f2fc4572e477f1a86e02350070dddf460abcb'),
     ('functions/jobs.sql', '110d594bad1c04f6a9c7772f7a705c555f5cb27c8eb116edd45ab54309380770'),
@@ -3443,7 +3498,7 @@ on conflict (name) do update set sha256 = excluded.sha256, applied_at = now();
 do $access$
 declare
     v_tables constant text[] := '{answer_uses,api_keys,api_links,api_sessions,api_uploads,batch_question_uses,batch_questions,budgets,canonical_entities,canonical_evidence,chunks,document_counts,document_jobs,document_parts,document_processing_history,document_steps,documents,embedding_portions,embedding_spaces,entities,entity_keys,entity_links,files_unused,graph_changes,graph_outdated,graph_touched,graph_turns,mentions,moved_documents,pages,paid_answers,paid_batches,paid_calls,paid_usage,paused_queues,permitted_moves,project_usage,projects,relation_mentions,relationship_evidence,relationships,schema_migrations,staged_rows}';
-    v_functions constant text[] := '{add_children,advance,amount_text,ask_for_graphs,batches_due,begin_batch,begin_call,begin_part,begin_step,budget_refusal,budget_state,cancel_documents,cancel_embeddings,candidate_names,candidates_of,change_embeddings,check_move,chunk_digest,chunk_dimension,claim_documents,comes_again,commit_chunks,commit_graph,commit_job,commit_mentions,commit_node,commit_pages,commit_part,commit_resolution,count_added,count_changed,count_removed,count_usage,create_api_key,dates_near,delete_document,derived_id,document_facts,document_progress,document_results,document_state,documents_of_entity,drop_call,drop_job,drop_old_answers,drop_old_questions,drop_portions,drop_relations,drop_unused,embedding_progress,end_api_session,end_batch,end_call,end_lost_calls,end_part,end_turn,end_turns_of,end_with_error,ensure_project,entities_in,entity_mentions,entity_of,entity_summaries,entity_summary,entity_types,fail_part,fail_step,failed_parts,file_of,file_of_document,files_removed,find_passages,finish_embeddings,finish_step,fold_counts,forget_answers,forget_questions,forget_results,given_up,graph_around,graph_busy,graph_is_outdated,graph_of_project,graph_pairs,graph_part,graph_related,graph_work,hand_over,has_node,hold_batch,hold_lease,hold_on,hold_part,hold_questions,job_of,join_parts,join_questions,keep_answers,keep_file,leave_questions,list_api_keys,list_documents,list_embeddings,list_entities,list_pauses,list_projects,make_api_link,mark_unused_files,mentions_of,missing_parts,move_documents,moved_sources,names_of,new_token,next_due,next_entities,next_step,next_wait,node_of,note_batch,note_changes,note_embedding_fault,note_part,note_unused_files,oldest_pending,on_its_way,open_api_session,open_embeddings,outdated_documents,outdated_done,pair_weights,parts_finished,parts_lost,pass_on,pass_questions,passage,path_between,pause_queue,paused_queue,place_of,portions,project_costs,project_counts,put_together,question_call,questions_of_batch,questions_ready,questions_suffice,range_of,reading_of,related_of,relation_mentions_of,relation_passages,relation_weights,relations_among,relations_in,relations_of,release_lease,release_leases,release_part,relink,renew_lease,renew_part,renew_turn,repair_documents,report_crash,report_part_crash,reprocess_documents,require_embeddings,restart_document,restart_stalled,resume_queue,retry_documents,revoke_api_key,revoke_api_keys,running_status,save_job,save_job_part,save_relationships,save_vectors,search_chunks,select_documents,set_aside,set_budget,settle_questions,split_document,stage_rows,stalled_documents,stands_still,submit_documents,submit_uploads,take_answers,take_batch,take_graph_turn,take_refresh_turn,take_turn,take_unfilled,take_unused_files,tell_due,tell_finished,tell_of_document,tell_waiting,text_around,torn_pages,usage_cost,use_api_key,use_api_session,waiting_questions,waits_for_batch,waits_for_budget,wake_jobs,was_told,windows}';
+    v_functions constant text[] := '{add_children,advance,amount_text,ask_for_graphs,batches_due,begin_batch,begin_call,begin_part,begin_step,budget_refusal,budget_state,cancel_documents,cancel_embeddings,candidate_names,candidates_of,change_embeddings,changed_documents,changes_horizon,check_move,chunk_digest,chunk_dimension,claim_documents,comes_again,commit_chunks,commit_graph,commit_job,commit_mentions,commit_node,commit_pages,commit_part,commit_resolution,count_added,count_changed,count_removed,count_usage,create_api_key,dates_near,delete_document,derived_id,document_facts,document_news,document_progress,document_results,document_state,documents_of_entity,drop_call,drop_job,drop_old_answers,drop_old_questions,drop_portions,drop_relations,drop_unused,embedding_progress,end_api_session,end_batch,end_call,end_lost_calls,end_part,end_turn,end_turns_of,end_with_error,ensure_project,entities_in,entity_mentions,entity_of,entity_summaries,entity_summary,entity_types,fail_part,fail_step,failed_parts,file_of,file_of_document,files_removed,find_passages,finish_embeddings,finish_step,fold_counts,forget_answers,forget_questions,forget_results,given_up,graph_around,graph_busy,graph_is_outdated,graph_of_project,graph_pairs,graph_part,graph_related,graph_work,hand_over,has_node,hold_batch,hold_lease,hold_on,hold_part,hold_questions,job_of,join_parts,join_questions,keep_answers,keep_file,known_documents,leave_questions,list_api_keys,list_documents,list_embeddings,list_entities,list_pauses,list_projects,make_api_link,mark_unused_files,mentions_of,missing_parts,move_documents,moved_sources,names_of,new_token,news_of_document,next_due,next_entities,next_step,next_wait,node_of,note_batch,note_changes,note_embedding_fault,note_part,note_unused_files,oldest_pending,on_its_way,open_api_session,open_embeddings,outdated_documents,outdated_done,pair_weights,parts_finished,parts_lost,pass_on,pass_questions,passage,path_between,pause_queue,paused_queue,place_of,portions,project_costs,project_counts,put_together,question_call,questions_of_batch,questions_ready,questions_suffice,range_of,reading_of,related_of,relation_mentions_of,relation_passages,relation_weights,relations_among,relations_in,relations_of,release_lease,release_leases,release_part,relink,renew_lease,renew_part,renew_turn,repair_documents,report_crash,report_part_crash,reprocess_documents,require_embeddings,restart_document,restart_stalled,resume_queue,retry_documents,revoke_api_key,revoke_api_keys,running_status,save_job,save_job_part,save_relationships,save_vectors,search_chunks,select_documents,set_aside,set_budget,settle_questions,split_document,stage_rows,stalled_documents,stands_still,submit_documents,submit_uploads,take_answers,take_batch,take_graph_turn,take_refresh_turn,take_turn,take_unfilled,take_unused_files,tell_due,tell_finished,tell_of_document,tell_waiting,text_around,torn_pages,usage_cost,use_api_key,use_api_session,waiting_questions,waits_for_batch,waits_for_budget,wake_jobs,was_told,windows}';
     o record;
 begin
     if (select count(*) from pg_roles where rolname in ('anon', 'authenticated', 'service_role')) < 3 then
