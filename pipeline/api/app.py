@@ -11,6 +11,8 @@ from pipeline.api.backend import Backend
 from pipeline.api.headers import LOOPBACK, KnownHosts, SafeHeaders
 from pipeline.api.problems import MEDIA_TYPE, ProblemBody, handle_problems
 from pipeline.settings import Settings
+from pipeline.web.files import Site
+from pipeline.web.routes import web_router
 
 ROUTERS = (
     sessions.router,
@@ -59,4 +61,5 @@ def create_app(settings: Settings, *, local: bool = True) -> FastAPI:
     handle_problems(app)
     for router in ROUTERS:
         app.include_router(router)
+    app.include_router(web_router(Site()))
     return app
