@@ -13,7 +13,7 @@ from typing import IO
 from pydantic import BaseModel, ValidationError
 
 from pipeline.errors import BadDocument, Misconfigured
-from pipeline.stores.files import checked_key
+from pipeline.stores.files import FULL, checked_key
 
 FORMAT = 1
 HEADER, DUMP, FILES, SUMS = "backup.json", "database.dump", "files/", "sums.json"
@@ -136,6 +136,8 @@ class Archive:
         except (tarfile.TarError, EOFError):
             raise self._bad("it is cut off or no backup") from None
         except OSError as fault:
+            if fault.errno in FULL:  # where it is unpacked to
+                raise Refused("No space is left for what the backup holds.", "disk_full") from fault
             raise self._bad(str(fault.strerror)) from None
 
     def _bad(self, reason: str) -> BadBackup:

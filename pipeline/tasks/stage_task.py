@@ -172,7 +172,8 @@ def _settle(use: Services, lease: Lease, fault: Exception) -> None:
         log.info("%s of %s: %s", lease.step, lease.document_id, fault)
         raise Ignore
     code, message, tries = _explain(use, fault)
-    failed(code, message)
+    if not isinstance(fault, NotReady):
+        failed(code, message)
     wait, longest = _pause(use, fault)
     try:
         again = use.documents.fail(lease, code, message, None if tries == 0 else wait, tries, longest)

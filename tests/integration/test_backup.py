@@ -11,7 +11,7 @@ import psycopg
 import pytest
 from pydantic import SecretStr
 
-from pipeline.backup.archive import DUMP, FORMAT, HEADER, SUMS, Archive, BadBackup
+from pipeline.backup.archive import DUMP, FORMAT, HEADER, SUMS, Archive, BadBackup, Refused
 from pipeline.backup.database import connected
 from pipeline.backup.making import write_backup
 from pipeline.backup.restoring import restore_backup
@@ -172,6 +172,13 @@ def test_a_damaged_backup_is_refused_before_anything_is_changed(backup: Path, da
     damage(backup)
     with pytest.raises(BadBackup):
         Archive(backup)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
+def test_a_full_disk_is_not_the_backup_s_fault(backup: Path) -> None:
+    with pytest.raises(Refused, match="No space is left") as refused:
+        Archive(backup).copy_dump(Path("/dev/full"))
+    assert refused.value.code == "disk_full"
 
 
 def test_a_backup_of_a_newer_version_is_refused(backup: Path, use: Services, other: str) -> None:
