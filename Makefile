@@ -56,7 +56,7 @@ supabase: .venv/.ready-dev
 
 lock: .venv/.ready-dev
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header \
-		--extra embedded --override requirements/overrides.txt -o requirements/lock.txt pyproject.toml
+		--extra embedded --extra api --override requirements/overrides.txt -o requirements/lock.txt pyproject.toml
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header \
 		--group dev -c requirements/lock.txt -o requirements/dev.txt
 

@@ -86,7 +86,7 @@ def main() -> None:
     try:
         with standing_in("--limit", str(args.limit), *FAULTS) as standin:
             os.environ |= settings_for(standin, args.limit)
-            run(home, "up")
+            run(home, "up", "--no-api")
             began = time.monotonic()
             run(home, "submit", str(folder))
             states = settled(home, args.documents, args.kills)

@@ -180,7 +180,7 @@ def main() -> None:
     try:
         write_pdf(path, args.pages, args.scanned)
         size = path.stat().st_size / 2**20
-        run(home, "up")
+        run(home, "up", "--no-api")
         database = located(load_settings(nlp_pipeline_home=home)).database
         began = time.monotonic()
         with Watch(home, database) as watch:

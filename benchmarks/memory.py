@@ -41,7 +41,7 @@ def main() -> None:
     work.chmod(0o711)
     home = work / "home"
     try:
-        run(home, "up")
+        run(home, "up", "--no-api")
         run(home, "submit", str(folder))
         wait(home, "default")
         time.sleep(5)

@@ -174,7 +174,7 @@ def cpu_seconds(process: psutil.Process) -> float:
 
 def time_chain(folder: Path, warm: Path, home: Path) -> tuple[float, dict[str, float]]:
     """Wall seconds of the chain from submission to the last document, and CPU seconds by kind of process."""
-    run(home, "up")
+    run(home, "up", "--no-api")
     run(home, "submit", str(warm), "--project", "warm")
     wait(home, "warm")
     before = cpu_by_kind(home)

@@ -49,7 +49,7 @@ def main() -> None:
         write_documents(work / "warm", 8 * PROCESSES, seed=8)
         write_scans(work / "warm" / "scans", 2 * PROCESSES, seed=4)
         before = time_loop(work / "docs", home, 1)
-        run(home, "up")
+        run(home, "up", "--no-api")
         run(home, "submit", str(work / "warm"), "--project", "warm")
         wait(home, "warm")
         began = time.monotonic()

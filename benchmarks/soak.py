@@ -61,7 +61,7 @@ def main() -> None:
     home = work / "home"
     try:
         write_documents(work / "docs", args.documents)
-        run(home, "up")
+        run(home, "up", "--no-api")
         early, late, times, lost = soak(home, args.documents, args.part)
     finally:
         environment = os.environ | {"NLP_PIPELINE_HOME": str(home)}

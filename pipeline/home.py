@@ -16,6 +16,7 @@ from pipeline.errors import Misconfigured, ServiceUnavailable
 
 LOCKS = {
     "servers": "is starting or stopping the servers of",
+    "api": "is starting or stopping the HTTP API of",
     "workers": "is at work in",
     "state": "is writing the state of",
     "secrets": "is writing the passwords of",

@@ -9,6 +9,7 @@ import psutil
 import psycopg
 
 from pipeline.supervisor import Supervisor
+from pipeline.supervisor.api import MARKER as API
 from pipeline.supervisor.workers import MARKER
 from tests.servers import embedded_settings
 
@@ -58,7 +59,7 @@ class Place:
 
     def _owns(self, process: psutil.Process) -> bool:
         facts = process.info  # what process_iter was asked for
-        marked = (facts["environ"] or {}).get(MARKER) == str(self.home)
+        marked = str(self.home) in map((facts["environ"] or {}).get, (MARKER, API))
         places = [facts["cwd"] or "", *(facts["cmdline"] or [])]
         return marked or any(str(self.home) in place for place in places)
 

@@ -1,17 +1,14 @@
 """``api``: the HTTP API."""
 
-from importlib.util import find_spec
-
 import click
 
 from pipeline.cli.session import Servers
 from pipeline.endpoints import embedded
-from pipeline.errors import Misconfigured
 from pipeline.settings import load_settings
 from pipeline.stores.migrations import migrate
+from pipeline.supervisor.api import check_installed
 
 ASKED = ("postgres", "valkey")
-PARTS = ("fastapi", "uvicorn", "python_multipart")
 
 
 @click.command()
@@ -30,8 +27,7 @@ def api(host: str, port: int) -> None:
       nlp-pipeline api
       curl -H "Authorization: Bearer $KEY" -F file=@letter.pdf http://127.0.0.1:8000/api/documents/upload
     """
-    if not all(map(find_spec, PARTS)):
-        raise Misconfigured("The API is not installed: pip install 'nlp-pipeline[api]'", "not_installed")
+    check_installed()
     from pipeline.api.server import serve
 
     settings = load_settings()

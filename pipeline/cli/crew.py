@@ -64,7 +64,7 @@ class Crew:
             for one in supervisor.watch_workers()
         ]
         if time.monotonic() - self._looked > LOOK_AT_SERVERS:
-            told += self._tend_servers()
+            told += self._tend_servers() + self._tend_api()
             self._looked = time.monotonic()
         return told
 
@@ -78,6 +78,13 @@ class Crew:
             return [f"{fault} It is tried again."]
         self._failed_starts = 0
         return [f"The server {name} had ended; it was started again." for name in started]
+
+    def _tend_api(self) -> list[str]:
+        try:
+            started = self._servers.supervisor.watch_api(self._servers.endpoints)
+        except ServiceUnavailable as fault:  # documents do not wait for it
+            return [f"{fault} It is tried again."]
+        return ["The HTTP API had ended; it was started again."] if started else []
 
     def _take(self) -> bool:
         environment = child_environment(self._servers.endpoints) | {"NLP_PIPELINE_HOME": str(self._settings.home)}

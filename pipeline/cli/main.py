@@ -18,8 +18,8 @@ INTERRUPTED = 130
 # Command -> module below pipeline.cli, and its help in one line.
 COMMANDS = {
     "run": ("run", "Process files and folders, from nothing to a summary: the main job."),
-    "up": ("servers", "Start the servers that have no URL, and the workers, and leave them running."),
-    "down": ("servers", "End the workers and servers of this home, in order."),
+    "up": ("servers", "Start the servers that have no URL, the workers and the web page, and leave them running."),
+    "down": ("servers", "End the workers, the web page and the servers of this home, in order."),
     "estimate": ("estimate", "Say what files would cost with the engines and PRICES that are set; nothing is paid for."),
     "submit": ("submit", "Queue files and folders for running workers."),
     "status": ("status", "Show where documents stand, what waits for what, and what failed and why."),
@@ -44,6 +44,7 @@ COMMANDS = {
     "workers": ("workers", "Run all workers of this machine and the queue processor."),
     "worker": ("worker", "Run one worker: ocr, text, entity, graph or default."),
     "api": ("api", "Run the HTTP API: upload, watch, read, search."),
+    "link": ("link", "Print a link that signs a person in at the web page, once."),
     "keys": ("keys", "Make, list and revoke keys of the HTTP API."),
     "flower": ("flower", "Run Flower, Celery's web page about workers and tasks, behind a password."),
     "migrate": (

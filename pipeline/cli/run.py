@@ -15,6 +15,7 @@ from pipeline.cli.export import write_export
 from pipeline.cli.files import find_files
 from pipeline.cli.following import Following
 from pipeline.cli.intake import Intake, checked_project
+from pipeline.cli.link import address_of
 from pipeline.cli.progress import Display, display, outcome_line
 from pipeline.cli.session import DATABASE_ALONE, Servers, project_option
 from pipeline.cli.submit import print_intake
@@ -72,7 +73,12 @@ def run(
     except KeyboardInterrupt:
         click.echo("Stopped. The same command goes on where it stopped.", err=True)
         context.exit(130)
-    click.echo(json.dumps(summary.as_data())) if as_json else print_summary(summary)
+    if as_json:
+        click.echo(json.dumps(summary.as_data()))
+    else:
+        print_summary(summary)
+        if address := address_of(settings):
+            click.echo(f"Look at it: {address}")
     context.exit(3 if summary.failures or summary.refused else 0)
 
 

@@ -12,37 +12,44 @@ import click
 @click.option(
     "--workers/--no-workers", default=True, show_default=True, help="Start the workers too, so that `submit` is enough."
 )
+@click.option("--api/--no-api", "api", default=True, show_default=True, help="Start the HTTP API and its web page too.")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON object.")
-def up(deadline: int, workers: bool, as_json: bool) -> None:
-    """Start the servers that have no URL, and the workers, and leave them running.
+def up(deadline: int, workers: bool, api: bool, as_json: bool) -> None:
+    """Start the servers that have no URL, the workers and the web page, and leave them running.
 
-    What runs already is kept; nothing is started for a server whose URL is set.
+    What runs already is kept; nothing is started for a server whose URL is set. The web page is for this machine alone,
+    at port 8000 or another that is free. The first time a link is printed that signs in once.
     """
+    from pipeline.cli.pages import NO_PAGES, start_pages
     from pipeline.cli.workers import in_background
     from pipeline.settings import load_settings
     from pipeline.supervisor import Supervisor
 
     settings = load_settings()
     supervisor = Supervisor(settings)
-    supervisor.up(timedelta(seconds=deadline), keep=True)
+    endpoints = supervisor.up(timedelta(seconds=deadline), keep=True)
     owner = in_background(settings, deadline) if workers else None
+    pages = start_pages(supervisor, endpoints, timedelta(seconds=deadline)) if api else NO_PAGES
     servers = supervisor.status()
     if as_json:
         rows = [{**asdict(server), "data": str(server.data)} for server in servers]
-        click.echo(json.dumps({"home": str(settings.home), "servers": rows, "workers": owner and owner.pid}))
+        said = {"home": str(settings.home), "servers": rows, "workers": owner and owner.pid, "api": pages.as_data()}
+        click.echo(json.dumps(said))
         return
     if owner:
         click.echo(f"workers   looked after by process {owner.pid}")
     for server in servers:
         click.echo(f"{server.name:<9} {server.address:<16} pid {server.pid:<8} {server.rss >> 20:>4} MB  {server.data}")
     if not servers and not workers:
-        click.echo("Every server has a URL of its own; nothing was started.")
+        click.echo("Every server has a URL of its own; none was started.")
+    for line in pages.lines():
+        click.echo(line)
 
 
 @click.command(epilog="Example: nlp-pipeline down")
 @click.option("--patience", default=30, show_default=True, metavar="SECONDS", help="Time for running tasks to finish.")
 def down(patience: int) -> None:
-    """End the workers and servers of this home, in order. Data is kept."""
+    """End the workers, the web page and the servers of this home, in order. Data is kept."""
     from pipeline.settings import load_settings
     from pipeline.supervisor import Supervisor
 

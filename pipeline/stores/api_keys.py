@@ -62,6 +62,14 @@ class ApiKeys:
         key = PREFIX + secrets.token_urlsafe(32)
         return MadeKey(self._db.value("create_api_key", name=name, hash=digest(key), scope=scope, project=project), key)
 
+    def first(self, name: str) -> str | None:
+        """Make a key that may do everything, and that nobody knows: people act with it by links. Returns its id.
+
+        None: there is a valid key already.
+        """
+        made: str | None = self._db.value("first_api_key", name=name, hash=digest(secrets.token_urlsafe(32)))
+        return made
+
     def caller(self, key: str) -> Caller | None:
         """Whose key it is; None: it is none, or was revoked."""
         for key_id, name, scope, project in self._db.rows("use_api_key", hash=digest(key)):

@@ -140,6 +140,13 @@ def carrying(variable: str, value: str) -> list[ProcessId]:
     return found
 
 
+def environment_of(process: ProcessId) -> Mapping[str, str]:
+    """What a process was started with; nothing if it has ended or is another user's."""
+    with suppress(psutil.Error):
+        return psutil.Process(process.pid).environ()
+    return {}
+
+
 def is_free(port: int) -> bool:
     """Whether a server could listen on this port of 127.0.0.1 now."""
     with socket.socket() as probe:

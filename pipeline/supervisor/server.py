@@ -12,7 +12,7 @@ from threading import Event
 from typing import BinaryIO, ClassVar
 
 from pipeline.errors import Misconfigured, PipelineError, ServiceUnavailable
-from pipeline.home import Home, ServerRecord, try_lock, writing
+from pipeline.home import Home, ProcessId, ServerRecord, try_lock, writing
 from pipeline.supervisor.processes import Launch, end, free_ports, is_free, last_lines, spawn, working_in
 
 Ports = Mapping[str, int]
@@ -31,6 +31,8 @@ class Server(ABC):
     program: ClassVar[str]
     """File name of the executable."""
     port_names: ClassVar[tuple[str, ...]] = ("main",)
+    preferred: ClassVar[Ports] = {}
+    """Ports that it has at first if they are free; any others unless given."""
     stop: ClassVar[tuple[tuple[signal.Signals, float], ...]] = ((signal.SIGTERM, 20), (signal.SIGKILL, 5))
 
     def __init__(self, home: Home) -> None:
@@ -70,6 +72,10 @@ class Server(ABC):
             ServiceUnavailable: no answer, or not yet.
             Misconfigured: it will never answer.
         """
+
+    def leftovers(self) -> list[ProcessId]:
+        """What still works in its data folder, recorded or not."""
+        return working_in(self.data, self.program)
 
     def settle(self, ports: Ports) -> None:  # noqa: B027 - most have nothing left to do
         """What is left to do once it answers; may be done again."""
@@ -124,7 +130,7 @@ class Start:
 
     def _start(self, server: Server, known: ServerRecord | None) -> bool:
         server.prepare()
-        ports = dict(known.ports) if known else {}
+        ports = dict(known.ports if known else server.preferred)
         if set(ports) != set(server.port_names) or not all(map(is_free, ports.values())):
             ports = dict(zip(server.port_names, free_ports(len(server.port_names)), strict=True))
         begin = server.log.stat().st_size if server.log.exists() else 0
@@ -172,10 +178,10 @@ class PortTaken(ServiceUnavailable):
 
 
 def end_server(server: Server, known: ServerRecord | None) -> None:
-    """End the recorded process and whatever else still works in the server's data folder; strangers are never touched."""
+    """End the recorded process and whatever else of this server still works; strangers are never touched."""
     recorded = [known.process] if known and known.process else []
     end(recorded, server.stop)
-    end(working_in(server.data, server.program), server.stop)
+    end(server.leftovers(), server.stop)
 
 
 @contextmanager

@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
-from pipeline.endpoints import LOOPBACK, Endpoints, embedded, recorded_endpoints
+from pipeline.endpoints import LOOPBACK, Endpoints, child_environment, embedded, recorded_endpoints
 from pipeline.errors import Misconfigured, ServiceUnavailable
 from pipeline.home import Home, ServerRecord
 from pipeline.memory import resident
 from pipeline.settings import Settings
+from pipeline.supervisor.api import Api
 from pipeline.supervisor.arcadedb import ArcadeDB
 from pipeline.supervisor.postgres import Postgres
 from pipeline.supervisor.server import Server, Start, end_server
@@ -70,6 +71,39 @@ class Supervisor:
                 state.keep |= keep
         return recorded_endpoints(self._settings, state, self._home.passwords())
 
+    def up_api(self, endpoints: Endpoints, deadline: timedelta = DEADLINE) -> ServerStatus:
+        """Have the HTTP API run over these servers, until ``down``; where it is, is kept for the next time.
+
+        Raises:
+            Misconfigured: the home cannot be written.
+            ServiceUnavailable: it is not ready in time.
+        """
+        until = time.monotonic() + deadline.total_seconds()
+        api = Api(self._home, child_environment(endpoints) | {"NLP_PIPELINE_HOME": str(self._settings.home)})
+        self._home.create()
+        with self._home.lock("api", deadline.total_seconds()):
+            known = self._home.state().servers.get(api.name)
+            if known and known.process and known.alive() and not api.knows(known.process, endpoints):
+                end_server(api, known)  # servers have moved since
+            Start(until, self._record).bring_up(api, known)
+        return self.api_status()
+
+    def watch_api(self, endpoints: Endpoints, deadline: timedelta = PATIENCE) -> bool:
+        """Start the HTTP API again if it was started and has ended by itself; True if so. Call it now and then.
+
+        Raises:
+            ServiceUnavailable: it cannot be started.
+        """
+        known = self._home.state().servers.get(Api.name, ServerRecord())
+        ended = known.process is not None and not known.alive()
+        if ended:
+            self.up_api(endpoints, deadline)
+        return ended
+
+    def api_status(self) -> ServerStatus:
+        """How the HTTP API of this home stands; asks the operating system only."""
+        return _status(Api.name, self._home.state().servers.get(Api.name, ServerRecord()))
+
     def down(self, patience: timedelta = PATIENCE) -> None:
         """End workers, then servers; a run that still watches them is asked to end first. Nothing running is no error.
 
@@ -80,13 +114,11 @@ class Supervisor:
             return
         self.stop_workers(patience)
         self._end_owner(patience)
+        with self._home.lock("api", patience.total_seconds()):
+            self._end(Api(self._home))
         with self._home.lock("servers", patience.total_seconds()):
-            known = self._home.state().servers
             for server in reversed([kind(self._home) for kind in SERVERS]):
-                record = known.get(server.name, ServerRecord())
-                if (self._home.path / server.name).exists() or record.data.exists():
-                    end_server(server, record if record.data == server.data else None)
-                    self._record(server.name, record.model_copy(update={"process": None}))
+                self._end(server)
             with self._home.change() as state:
                 state.keep = False
 
@@ -150,6 +182,12 @@ class Supervisor:
             if not ready:
                 for server in started:
                     end_server(server, self._home.state().servers.get(server.name))
+
+    def _end(self, server: Server) -> None:
+        record = self._home.state().servers.get(server.name, ServerRecord())
+        if (self._home.path / server.name).exists() or record.data.exists():
+            end_server(server, record if record.data == server.data else None)
+            self._record(server.name, record.model_copy(update={"process": None}))
 
     def _record(self, name: str, record: ServerRecord) -> None:
         with self._home.change() as state:

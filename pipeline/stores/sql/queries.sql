@@ -265,6 +265,9 @@ select chunks, unfilled from embedding_progress();
 -- name: create_api_key
 select create_api_key(%(name)s, %(hash)s, %(scope)s, %(project)s)::text;
 
+-- name: first_api_key
+select first_api_key(%(name)s, %(hash)s)::text;
+
 -- name: list_api_keys
 select id::text, name, scope, project, created_at::text, last_used_at::text, revoked_at::text from list_api_keys();
 

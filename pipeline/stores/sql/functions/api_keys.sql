@@ -6,6 +6,16 @@ create or replace function create_api_key(p_name text, p_hash text, p_scope text
     values (p_name, p_hash, p_scope, case when p_project <> '' then ensure_project(p_project) end) returning id
 $$;
 
+-- A key that may do everything, unless there is a valid one that does.
+create or replace function first_api_key(p_name text, p_hash text) returns uuid language plpgsql as $$
+begin
+    lock table api_keys in share row exclusive mode;
+    if not exists (select 1 from api_keys where revoked_at is null and scope = 'admin' and project_id is null) then
+        return create_api_key(p_name, p_hash, 'admin', '');
+    end if;
+    return null;
+end $$;
+
 create or replace function list_api_keys()
 returns table (id uuid, name text, scope text, project text, created_at timestamptz, last_used_at timestamptz, revoked_at timestamptz)
 language sql stable as $$
