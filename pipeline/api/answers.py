@@ -10,6 +10,7 @@ from pipeline.status import FAMILIES, Family, Status, Step
 from pipeline.stores.catalog import Facts
 
 ID = "6f1c2d7e-0a5b-4c3d-8e9f-102132435465"
+Format = Literal["pdf", "image", "audio", "email", "office", "html", "text"]
 TaskState = Literal["PENDING", "STARTED", "PROCESSING", "SUCCESS", "FAILURE", "RETRY"]
 
 
@@ -119,6 +120,7 @@ class DocumentLine(BaseModel):
     waiting_for: str | None
     size: int
     media_type: str
+    format: Format | None = Field(description="Null: it was not read yet.")
     language: str
     category: str
     page_count: int

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 from pipeline import __version__
-from pipeline.api import documents, entities, events, keys, projects, relations, search, sessions, system, uploads
+from pipeline.api import documents, entities, events, keys, pages, projects, relations, search, sessions, system, uploads
 from pipeline.api.backend import Backend
 from pipeline.api.headers import LOOPBACK, KnownHosts, SafeHeaders
 from pipeline.api.problems import MEDIA_TYPE, ProblemBody, handle_problems
@@ -18,6 +18,7 @@ ROUTERS = (
     sessions.router,
     uploads.router,
     documents.router,
+    pages.router,
     search.router,
     entities.router,
     relations.router,

@@ -16,6 +16,7 @@ from pipeline.stores.catalog import Catalog
 from pipeline.stores.changes import Changes
 from pipeline.stores.database import Database
 from pipeline.stores.entity_catalog import EntityCatalog
+from pipeline.stores.places import Places
 from pipeline.stores.rate_limits import Limit, RedisRateLimits
 from pipeline.stores.reports import Reports
 from pipeline.stores.sessions import Sessions
@@ -42,6 +43,7 @@ class Backend:
         self.entities = EntityCatalog(self.database)
         self.hub = Hub(Changes(self.database), self.report)
         self.board = Board(settings, self.database)
+        self.places = Places(self.database)
 
     @property
     def uploads(self) -> Path:

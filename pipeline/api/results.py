@@ -7,6 +7,7 @@ from typing import Any, Self
 from pydantic import BaseModel, Field
 
 from pipeline.api.answers import DocumentLine, line_fields
+from pipeline.status import Status
 from pipeline.stores.catalog import Facts
 
 
@@ -84,11 +85,26 @@ class Event(BaseModel):
     error_message: str | None
 
 
+class Parent(BaseModel):
+    """The document that a file was in."""
+
+    document_id: str
+    source_path: str
+
+
+class AttachedFile(Parent):
+    """A file in the document, which is a document of its own."""
+
+    status: Status
+
+
 class Results(DocumentLine):
     """A document and what was found in it; what was not asked for is null."""
 
     sha256: str
     metadata: dict[str, Any]
+    parent: Parent | None
+    attachments: list[AttachedFile]
     pages: list[PageText] | None
     chunks: list[ChunkText] | None
     mentions: list[MentionIn] | None
@@ -102,4 +118,5 @@ class Results(DocumentLine):
         found: dict[str, Any] = {part.value: facts.get(part) for part in Part}
         if found["pages"] is not None:
             found["pages"] = [page | {"text": facts["text"][page["start"] : page["end"]]} for page in found["pages"]]
-        return cls(**line_fields(facts), sha256=facts["sha256"], metadata=facts["metadata"], **found)
+        told = {name: facts[name] for name in ("sha256", "metadata", "parent", "attachments")}
+        return cls(**line_fields(facts), **told, **found)

@@ -16,6 +16,7 @@ from pipeline.model.graph import (
     GraphTurn,
     GraphWork,
 )
+from pipeline.model.lines import boxes_of
 from pipeline.model.names import (
     Candidates,
     Chunk,
@@ -128,6 +129,7 @@ __all__ = [
     "Verdict",
     "Word",
     "WrittenQuestion",
+    "boxes_of",
     "cost_of",
     "is_project_name",
 ]

@@ -67,7 +67,7 @@ def matter(api: Served) -> Matter:
 
 def ask(client: httpx.Client, api: Served, route: Route, matter: Matter, **query: str) -> httpx.Response:
     """Ask a route for what belongs to the matter; of what has no end, the beginning."""
-    ids = {"document_id": matter.letter, "entity_id": an_entity(api), "name": "documents", "key_id": a_key(api)}
+    ids = {"document_id": matter.letter, "entity_id": an_entity(api), "name": "documents", "key_id": a_key(api), "number": 1}
     path = route.path.format_map(ids)
     files = FORM if route.path.endswith("/upload") else None
     body = BODIES.get(route.path) if route.method != "GET" else None

@@ -355,3 +355,9 @@ select known_documents(%(documents)s)::text[];
 
 -- name: news_of_document
 select project, document from news_of_document(%(document)s, %(project)s);
+
+-- name: page_of_document
+select page_of_document(%(document)s, %(project)s, %(number)s);
+
+-- name: places_of
+select places_of(%(ranges)s, %(project)s);

@@ -29,11 +29,24 @@ returns table (project text, storage_key text, file_name text, media_type text, 
     from documents d join projects p on p.id = d.project_id where d.id = p_document and p_project in ('', p.name)
 $$;
 
+-- What a document is to those who look at it; null: it was not read yet.
+create or replace function document_format(p_media_type text) returns text language sql immutable as $$
+    select case when p_media_type = '' then null
+                when p_media_type = 'application/pdf' then 'pdf'
+                when p_media_type like 'image/%' then 'image'
+                when p_media_type like 'audio/%' or p_media_type like 'video/%' then 'audio'
+                when p_media_type like 'message/%' or p_media_type in ('application/mbox', 'application/vnd.ms-outlook') then 'email'
+                when p_media_type in ('text/html', 'application/xhtml+xml') then 'html'
+                when p_media_type like 'text/%' or p_media_type in ('application/json', 'application/xml') then 'text'
+                else 'office' end
+$$;
+
 -- What is told of a document wherever it is named. parts: its page ranges by state, empty if it is read as a whole.
 create or replace function document_facts(d documents) returns jsonb language sql stable as $$
     select jsonb_build_object(
         'document_id', d.id, 'project', (select name from projects where id = d.project_id), 'filename', d.file_name,
-        'source_path', d.source_path, 'size', d.size, 'sha256', d.sha256, 'media_type', d.media_type, 'language', d.language,
+        'source_path', d.source_path, 'size', d.size, 'sha256', d.sha256, 'media_type', d.media_type,
+        'format', document_format(d.media_type), 'language', d.language,
         'category', d.category, 'status', d.status, 'step', d.step, 'running', d.lease_until is not null,
         'waiting_for', d.waiting_for, 'error_code', d.error_code, 'error_message', d.error_message,
         'retries', d.retries + d.waits + d.crashes + d.vanished, 'parent_id', d.parent_id,
@@ -74,6 +87,11 @@ $$;
 -- them.
 create or replace function document_results(p_document uuid, p_project text, p_parts text[]) returns jsonb language sql stable as $$
     select document_facts(d) || jsonb_build_object('metadata', d.metadata, 'text', d.text) || jsonb_build_object(
+        'parent', (select jsonb_build_object('document_id', id, 'source_path', source_path) from documents where id = d.parent_id),
+        'attachments', (
+            select coalesce(jsonb_agg(jsonb_build_object('document_id', id, 'source_path', source_path, 'status', status)
+                                      order by source_path collate "C"), '[]')
+            from documents where parent_id = d.id),
         'pages', case when 'pages' = any (p_parts) then (
             select coalesce(jsonb_agg(jsonb_build_object('number', number, 'start', start_offset, 'end', end_offset, 'source', source,
                                                          'confidence', confidence, 'width', width, 'height', height) order by number), '[]')

@@ -487,11 +487,24 @@ returns table (project text, storage_key text, file_name text, media_type text, 
     from documents d join projects p on p.id = d.project_id where d.id = p_document and p_project in ('', p.name)
 $$;
 
+-- What a document is to those who look at it; null: it was not read yet.
+create or replace function document_format(p_media_type text) returns text language sql immutable as $$
+    select case when p_media_type = '' then null
+                when p_media_type = 'application/pdf' then 'pdf'
+                when p_media_type like 'image/%' then 'image'
+                when p_media_type like 'audio/%' or p_media_type like 'video/%' then 'audio'
+                when p_media_type like 'message/%' or p_media_type in ('application/mbox', 'application/vnd.ms-outlook') then 'email'
+                when p_media_type in ('text/html', 'application/xhtml+xml') then 'html'
+                when p_media_type like 'text/%' or p_media_type in ('application/json', 'application/xml') then 'text'
+                else 'office' end
+$$;
+
 -- What is told of a document wherever it is named. parts: its page ranges by state, empty if it is read as a whole.
 create or replace function document_facts(d documents) returns jsonb language sql stable as $$
     select jsonb_build_object(
         'document_id', d.id, 'project', (select name from projects where id = d.project_id), 'filename', d.file_name,
-        'source_path', d.source_path, 'size', d.size, 'sha256', d.sha256, 'media_type', d.media_type, 'language', d.language,
+        'source_path', d.source_path, 'size', d.size, 'sha256', d.sha256, 'media_type', d.media_type,
+        'format', document_format(d.media_type), 'language', d.language,
         'category', d.category, 'status', d.status, 'step', d.step, 'running', d.lease_until is not null,
         'waiting_for', d.waiting_for, 'error_code', d.error_code, 'error_message', d.error_message,
         'retries', d.retries + d.waits + d.crashes + d.vanished, 'parent_id', d.parent_id,
@@ -532,6 +545,11 @@ $$;
 -- them.
 create or replace function document_results(p_document uuid, p_project text, p_parts text[]) returns jsonb language sql stable as $$
     select document_facts(d) || jsonb_build_object('metadata', d.metadata, 'text', d.text) || jsonb_build_object(
+        'parent', (select jsonb_build_object('document_id', id, 'source_path', source_path) from documents where id = d.parent_id),
+        'attachments', (
+            select coalesce(jsonb_agg(jsonb_build_object('document_id', id, 'source_path', source_path, 'status', status)
+                                      order by source_path collate "C"), '[]')
+            from documents where parent_id = d.id),
         'pages', case when 'pages' = any (p_parts) then (
             select coalesce(jsonb_agg(jsonb_build_object('number', number, 'start', start_offset, 'end', end_offset, 'source', source,
                                                          'confidence', confidence, 'width', width, 'height', height) order by number), '[]')
@@ -2451,6 +2469,49 @@ create or replace function paused_queue(p_task text) returns text language sql s
     select min(queue) from paused_queues where p_task = any (tasks)
 $$;
 
+-- Where what was found stands in the original. p_project is the only project that may be seen; "" is any.
+
+-- A page with its text, words and segments as they are stored (offsets into the page) and the mentions on it (offsets into the document).
+create or replace function page_of_document(p_document uuid, p_project text, p_number integer) returns jsonb language sql stable as $$
+    select jsonb_build_object(
+        'number', g.number, 'start', g.start_offset, 'end', g.end_offset, 'source', g.source, 'confidence', g.confidence,
+        'width', g.width, 'height', g.height, 'format', document_format(d.media_type), 'words', g.words, 'segments', g.segments,
+        'text', substring(d.text from g.start_offset + 1 for g.end_offset - g.start_offset),
+        'mentions', (
+            select coalesce(jsonb_agg(jsonb_build_object('start', m.start_offset, 'end', m.end_offset, 'type', m.type, 'name', m.name,
+                                                         'confidence', m.confidence, 'entity_id', e.entity_id) order by m.number), '[]')
+            from mentions m left join canonical_entities e on e.name_id = m.entity_id
+            where m.document_id = d.id and m.start_offset < g.end_offset and m.end_offset > g.start_offset))
+    from documents d join projects p on p.id = d.project_id join pages g on g.document_id = d.id
+    where d.id = p_document and p_project in ('', p.name) and g.number = p_number
+$$;
+
+-- Pages that stretches of documents stand on, p_ranges: [[document, start, end], …]; each page once, with those words and segments that lie
+-- between the first and the last stretch on it, as they are stored: [{document_id, page, start, end, words, segments}], in order.
+create or replace function places_of(p_ranges jsonb, p_project text) returns jsonb language sql stable as $$
+    with touched as (
+        select g.document_id, g.number, min(r.first) - g.start_offset as first, max(r.last) - g.start_offset as last
+        from (select (r ->> 0)::uuid as document_id, (r ->> 1)::integer as first, (r ->> 2)::integer as last
+              from jsonb_array_elements(p_ranges) r) r
+        join documents d on d.id = r.document_id
+        join projects p on p.id = d.project_id and p_project in ('', p.name)
+        cross join lateral (
+            select document_id, number, start_offset from pages
+            where document_id = r.document_id and start_offset < r.last and end_offset > r.first
+              and start_offset >= coalesce((
+                select start_offset from pages where document_id = r.document_id and start_offset <= r.first
+                order by start_offset desc limit 1), 0)) g
+        group by g.document_id, g.number, g.start_offset
+    )
+    select coalesce(jsonb_agg(jsonb_build_object(
+        'document_id', document_id, 'page', number, 'start', g.start_offset, 'end', g.end_offset,
+        'words', jsonb_path_query_array(g.words, 'strict $[*] ? (@[0] < $end && @[1] > $start)', v.inside),
+        'segments', jsonb_path_query_array(g.segments, 'strict $[*] ? (@[0] < $end && @[1] > $start)', v.inside))
+        order by document_id, number), '[]')
+    from touched t join pages g using (document_id, number)
+    cross join lateral (select jsonb_build_object('start', t.first, 'end', t.last) as inside) v
+$$;
+
 -- Results that come in portions: all but the last are laid down here, the last comes with the commit.
 
 create or replace function stage_rows(p_document uuid, p_token bigint, p_number integer, p_rows jsonb) returns void language plpgsql as $$
@@ -3473,11 +3534,12 @@ insert into schema_migrations (name, sha256) values
     ('0022_api.sql', 'ca2c035051457e2bfc5ed6e2a4321a09d85bd50123b6d31bc2610dfecb9fc075'),
     ('0023_sessions.sql', '9a72ccedb443b644b57dfc011b3f90c5d2bb74a031fa64837d29f0a278173cfa'),
     ('0024_events.sql', 'eb9554ac394401af32880e44752e6dee9d006d6f2b7705ccb396bbb9d4c8be60'),
+    ('0025_places.sql', '15b1b90812e41080fac8b660ffbf5a68b87181c4e773b9053006f2b4c5b31582'),
     ('functions/answers.sql', 'aa6bb9d3acc135ea3ab4034ff317935fafb0f3d071fec2982cf4450ee65f1c4c'),
     ('functions/api_keys.sql', '36d3f1bfdb6cf5e28d2815c296ac9875dc04ca8f4804c318bd043730682c55e9'),
     ('functions/api_sessions.sql', '6ade3e64a478b83586efa0a6ba361a9e64dd3ff77fd7fc8dbd0700849ddebbd3'),
     ('functions/batches.sql', '430d7a317324f59424c4be32ec135d5cbc48a2f46e1451d58b2c05d186ab420b'),
-    ('functions/catalog.sql', 'dbdd33a6dee07033272291d59f1a8853ec134d4a34e8d4191841bc3ee55ddf71'),
+    ('functions/catalog.sql', '45993a6ab0de4cdd74862cac096748816cbe76adf71693b50aea961ee7c3feee'),
     ('functions/claim.sql', 'dd7d9da140fc6ca91a5fc59f9326e427a31b6237bc12f6afb7454eacf1e9b05a'),
     ('functions/control.sql', 'e0d4a5a70ee7ba45848d641577bc2212055e8184dedad6064a9c8535ee7302ec'),
     ('functions/costs.sql', '2d4edf6e1973493d39ece41923caf8c7f3e5f3f6a75f62d927b3d534d29e3e89'),
@@ -3493,6 +3555,7 @@ insert into schema_migrations (name, sha256) values
     ('functions/moving.sql', '7307aed8efdb22603b88519c1d6ac89842c871367fb20d7aeb67dee92446aa4f'),
     ('functions/parts.sql', '7854a11d47ada7a28d856561ccd8c1182b4a1a47b978dd5218873eb439862571'),
     ('functions/pauses.sql', '34169ea352ff14b7e381ae513fc7608a51b5365e34d6f52aadaa0b89a67cc8c2'),
+    ('functions/places.sql', '4780c0f9c4714b6c312f63a11e9f2f06b8a9ae7df1627b82f0db7ad932bf8b36'),
     ('functions/portions.sql', 'cc827f86cd199c3af0704dad59df5279bc92aad7e9692a3d53fbfceaeb0ac642'),
     ('functions/reading.sql', 'c0c98259f2816c1978c0ea6a51ce675d3594a35423e2b098c2194cc0d4acda1b'),
     ('functions/relations.sql', 'aab12337d118791f085167f7938d5ce0441d9e3ba5281e807baffc4e65f2b5a1'),
@@ -3508,7 +3571,7 @@ on conflict (name) do update set sha256 = excluded.sha256, applied_at = now();
 do $access$
 declare
     v_tables constant text[] := '{answer_uses,api_keys,api_links,api_sessions,api_uploads,batch_question_uses,batch_questions,budgets,canonical_entities,canonical_evidence,chunks,document_counts,document_jobs,document_parts,document_processing_history,document_steps,documents,embedding_portions,embedding_spaces,entities,entity_keys,entity_links,files_unused,graph_changes,graph_outdated,graph_touched,graph_turns,mentions,moved_documents,pages,paid_answers,paid_batches,paid_calls,paid_usage,paused_queues,permitted_moves,project_usage,projects,relation_mentions,relationship_evidence,relationships,schema_migrations,staged_rows}';
-    v_functions constant text[] := '{add_children,advance,amount_text,ask_for_graphs,batches_due,begin_batch,begin_call,begin_part,begin_step,budget_refusal,budget_state,cancel_documents,cancel_embeddings,candidate_names,candidates_of,change_embeddings,changed_documents,changes_horizon,check_move,chunk_digest,chunk_dimension,claim_documents,comes_again,commit_chunks,commit_graph,commit_job,commit_mentions,commit_node,commit_pages,commit_part,commit_resolution,count_added,count_changed,count_removed,count_usage,create_api_key,dates_near,delete_document,derived_id,document_facts,document_news,document_progress,document_results,document_state,documents_of_entity,drop_call,drop_job,drop_old_answers,drop_old_questions,drop_portions,drop_relations,drop_unused,embedding_progress,end_api_session,end_batch,end_call,end_lost_calls,end_part,end_turn,end_turns_of,end_with_error,ensure_project,entities_in,entity_mentions,entity_of,entity_summaries,entity_summary,entity_types,fail_part,fail_step,failed_parts,file_of,file_of_document,files_removed,find_passages,finish_embeddings,finish_step,first_api_key,fold_counts,forget_answers,forget_questions,forget_results,given_up,graph_around,graph_busy,graph_is_outdated,graph_of_project,graph_pairs,graph_part,graph_related,graph_work,hand_over,has_node,hold_batch,hold_lease,hold_on,hold_part,hold_questions,job_of,join_parts,join_questions,keep_answers,keep_file,known_documents,leave_questions,list_api_keys,list_documents,list_embeddings,list_entities,list_pauses,list_projects,make_api_link,mark_unused_files,mentions_of,missing_parts,move_documents,moved_sources,names_of,new_token,news_of_document,next_due,next_entities,next_step,next_wait,node_of,note_batch,note_changes,note_embedding_fault,note_part,note_unused_files,oldest_pending,on_its_way,open_api_session,open_embeddings,outdated_documents,outdated_done,pair_weights,parts_finished,parts_lost,pass_on,pass_questions,passage,path_between,pause_queue,paused_queue,place_of,portions,project_costs,project_counts,put_together,question_call,questions_of_batch,questions_ready,questions_suffice,range_of,reading_of,related_of,relation_mentions_of,relation_passages,relation_weights,relations_among,relations_in,relations_of,release_lease,release_leases,release_part,relink,renew_lease,renew_part,renew_turn,repair_documents,report_crash,report_part_crash,reprocess_documents,require_embeddings,restart_document,restart_stalled,resume_queue,retry_documents,revoke_api_key,revoke_api_keys,running_status,save_job,save_job_part,save_relationships,save_vectors,search_chunks,select_documents,set_aside,set_budget,settle_questions,split_document,stage_rows,stalled_documents,stands_still,submit_documents,submit_uploads,take_answers,take_batch,take_graph_turn,take_refresh_turn,take_turn,take_unfilled,take_unused_files,tell_due,tell_finished,tell_of_document,tell_waiting,text_around,torn_pages,usage_cost,use_api_key,use_api_session,waiting_questions,waits_for_batch,waits_for_budget,wake_jobs,was_told,windows}';
+    v_functions constant text[] := '{add_children,advance,amount_text,ask_for_graphs,batches_due,begin_batch,begin_call,begin_part,begin_step,budget_refusal,budget_state,cancel_documents,cancel_embeddings,candidate_names,candidates_of,change_embeddings,changed_documents,changes_horizon,check_move,chunk_digest,chunk_dimension,claim_documents,comes_again,commit_chunks,commit_graph,commit_job,commit_mentions,commit_node,commit_pages,commit_part,commit_resolution,count_added,count_changed,count_removed,count_usage,create_api_key,dates_near,delete_document,derived_id,document_facts,document_format,document_news,document_progress,document_results,document_state,documents_of_entity,drop_call,drop_job,drop_old_answers,drop_old_questions,drop_portions,drop_relations,drop_unused,embedding_progress,end_api_session,end_batch,end_call,end_lost_calls,end_part,end_turn,end_turns_of,end_with_error,ensure_project,entities_in,entity_mentions,entity_of,entity_summaries,entity_summary,entity_types,fail_part,fail_step,failed_parts,file_of,file_of_document,files_removed,find_passages,finish_embeddings,finish_step,first_api_key,fold_counts,forget_answers,forget_questions,forget_results,given_up,graph_around,graph_busy,graph_is_outdated,graph_of_project,graph_pairs,graph_part,graph_related,graph_work,hand_over,has_node,hold_batch,hold_lease,hold_on,hold_part,hold_questions,job_of,join_parts,join_questions,keep_answers,keep_file,known_documents,leave_questions,list_api_keys,list_documents,list_embeddings,list_entities,list_pauses,list_projects,make_api_link,mark_unused_files,mentions_of,missing_parts,move_documents,moved_sources,names_of,new_token,news_of_document,next_due,next_entities,next_step,next_wait,node_of,note_batch,note_changes,note_embedding_fault,note_part,note_unused_files,oldest_pending,on_its_way,open_api_session,open_embeddings,outdated_documents,outdated_done,page_of_document,pair_weights,parts_finished,parts_lost,pass_on,pass_questions,passage,path_between,pause_queue,paused_queue,place_of,places_of,portions,project_costs,project_counts,put_together,question_call,questions_of_batch,questions_ready,questions_suffice,range_of,reading_of,related_of,relation_mentions_of,relation_passages,relation_weights,relations_among,relations_in,relations_of,release_lease,release_leases,release_part,relink,renew_lease,renew_part,renew_turn,repair_documents,report_crash,report_part_crash,reprocess_documents,require_embeddings,restart_document,restart_stalled,resume_queue,retry_documents,revoke_api_key,revoke_api_keys,running_status,save_job,save_job_part,save_relationships,save_vectors,search_chunks,select_documents,set_aside,set_budget,settle_questions,split_document,stage_rows,stalled_documents,stands_still,submit_documents,submit_uploads,take_answers,take_batch,take_graph_turn,take_refresh_turn,take_turn,take_unfilled,take_unused_files,tell_due,tell_finished,tell_of_document,tell_waiting,text_around,torn_pages,usage_cost,use_api_key,use_api_session,waiting_questions,waits_for_batch,waits_for_budget,wake_jobs,was_told,windows}';
     o record;
 begin
     if (select count(*) from pg_roles where rolname in ('anon', 'authenticated', 'service_role')) < 3 then
