@@ -1,6 +1,6 @@
 """Whether documents come through a migration while workers of an older version run, with the same result.
 
-usage: python benchmarks/upgrade.py --from REVISION [--documents 120]
+usage: python benchmarks/upgrade.py --from REVISION [--documents 120] [--keep DIR]
 
 Workers of that revision process a mixed set; a third of the way on, this version's `migrate` runs beside them; a little
 later its own workers join, and then the old ones are stopped. Exports, databases and graphs are compared with those of this
@@ -10,6 +10,7 @@ version alone. It needs the checkout's history. Prints a table; the last line is
 import argparse
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -128,16 +129,22 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--from", dest="revision", required=True, metavar="REVISION")
     parser.add_argument("--documents", type=int, default=120)
+    parser.add_argument("--keep", type=Path, metavar="DIR", help="leave homes, logs and exports there")
     args = parser.parse_args()
+    work = args.keep or Path(tempfile.mkdtemp(prefix="upgrade-"))
+    work.mkdir(parents=True, exist_ok=True)
+    work.chmod(0o711)
     os.environ.setdefault("LARGE_DOCUMENT_PAGES", LARGE_PAGES)
-    with tempfile.TemporaryDirectory(prefix="upgrade-", ignore_cleanup_errors=True) as name:
-        work = Path(name)
-        work.chmod(0o711)
+    os.environ.setdefault("MODEL_FOLDER", str(work / "models"))
+    try:
         folder = work / "documents"
         write_mixed(folder, args.documents, 1)
         calm = processed(work / "calm", folder, lambda home: undisturbed(home, args.documents))
         result = Result(1)
         judge(result, calm, upgraded(work, folder, tree(args.revision, work / "older"), result))
+    finally:
+        if not args.keep:
+            shutil.rmtree(work, ignore_errors=True)
     print_table([result])
     print(json.dumps({name: getattr(result, name) for name in (*FAULTS, "documents", "crashed")}))
     sys.exit(1 if faults(result) else 0)
