@@ -8,6 +8,7 @@ from fastapi import FastAPI
 from pipeline import __version__
 from pipeline.api import documents, entities, events, keys, pages, projects, relations, search, sessions, system, uploads
 from pipeline.api.backend import Backend
+from pipeline.api.bodies import SmallBodies
 from pipeline.api.headers import LOOPBACK, KnownHosts, SafeHeaders
 from pipeline.api.problems import MEDIA_TYPE, ProblemBody, handle_problems
 from pipeline.settings import Settings
@@ -56,6 +57,7 @@ def create_app(settings: Settings, *, local: bool = True) -> FastAPI:
         responses={code: {"model": ProblemBody, "content": {MEDIA_TYPE: {}}} for code in FAULTS},
     )
     app.state.backend = backend
+    app.add_middleware(SmallBodies, streams={uploads.PATH}, patience=settings.api_upload_patience)
     if local or settings.hosts:
         app.add_middleware(KnownHosts, hosts=LOOPBACK | settings.hosts)
     app.add_middleware(SafeHeaders)

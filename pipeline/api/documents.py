@@ -6,13 +6,14 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Request
-from fastapi.responses import FileResponse, Response
+from fastapi.responses import Response
 
 from pipeline.api import answers, cursors
 from pipeline.api.access import DocumentToRead, DocumentToWrite, ProjectToRead, no_such_document
 from pipeline.api.answers import DocumentProgress, Documents, DocumentStatus, Handled
 from pipeline.api.backend import Asked
 from pipeline.api.problems import Problem
+from pipeline.api.ranges import RangedFile
 from pipeline.api.results import Part, Results
 from pipeline.model import DocumentId
 from pipeline.model import Handled as HandledDocument
@@ -92,7 +93,7 @@ def original(request: Request, document: DocumentToRead, path: Annotated[str, De
     if document.file.sha256 and etag in request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers=headers)
     kind = document.file.media_type or "application/octet-stream"
-    return FileResponse(path, headers=headers, media_type=kind, filename=document.file.file_name)
+    return RangedFile(path, headers=headers, media_type=kind, filename=document.file.file_name)
 
 
 @router.post("/{document_id}/cancel")

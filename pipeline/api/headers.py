@@ -7,13 +7,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pipeline.api.problems import problem
 
-PAGE = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; media-src 'self'; "
-    "connect-src 'self'; font-src 'self'; worker-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
-)
-"""What a page may load and do: what comes from here, and nothing that stands in the page itself."""
-DATA = "default-src 'none'; frame-ancestors 'none'"
 ALWAYS = {
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "no-referrer",
@@ -38,8 +33,6 @@ class SafeHeaders:
         async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                page = headers.get("content-type", "").startswith("text/html")
-                headers.setdefault("Content-Security-Policy", PAGE if page else DATA)
                 for name, value in ALWAYS.items():
                     headers.setdefault(name, value)
             await send(message)

@@ -43,10 +43,11 @@ FORM = {
         },
     }
 }
+PATH = "/api/documents/upload"
 router = APIRouter(tags=["documents"])
 
 
-@router.post("/api/documents/upload", openapi_extra=FORM)
+@router.post(PATH, openapi_extra=FORM)
 async def upload(
     request: Request,
     backend: Asked,

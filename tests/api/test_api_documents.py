@@ -149,7 +149,15 @@ def test_the_original_comes_as_a_file_whole_or_in_ranges(client: httpx.Client) -
     assert whole.headers["content-security-policy"].startswith("sandbox")
     part = client.get(path, headers={"Range": "bytes=8-12", "If-Range": whole.headers["etag"]})
     assert (part.status_code, part.content, part.headers["content-range"]) == (206, page[8:13], f"bytes 8-12/{len(page)}")
-    assert client.get(path, headers={"Range": f"bytes={len(page)}-"}).status_code == 416
+    for asked, status, code in (
+        (f"{len(page)}-", 416, "no_such_range"),
+        ("8-2", 400, "bad_byte_range"),
+        ("", 400, "bad_byte_range"),
+    ):
+        wrong = client.get(path, headers={"Range": f"bytes={asked}"})
+        assert (wrong.status_code, wrong.json()["code"]) == (status, code)
+        assert wrong.headers["content-type"] == "application/problem+json"
+        assert wrong.headers.get("content-range") == (f"bytes */{len(page)}" if status == 416 else None)
     known = client.get(path, headers={"If-None-Match": whole.headers["etag"]})
     assert (known.status_code, known.content) == (304, b"")
 
