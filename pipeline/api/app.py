@@ -6,7 +6,20 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 from pipeline import __version__
-from pipeline.api import documents, entities, events, keys, pages, projects, relations, search, sessions, system, uploads
+from pipeline.api import (
+    documents,
+    entities,
+    events,
+    export,
+    keys,
+    pages,
+    projects,
+    relations,
+    search,
+    sessions,
+    system,
+    uploads,
+)
 from pipeline.api.backend import Backend
 from pipeline.api.bodies import SmallBodies
 from pipeline.api.headers import LOOPBACK, KnownHosts, SafeHeaders
@@ -25,6 +38,7 @@ ROUTERS = (
     relations.router,
     events.router,
     system.router,
+    export.router,
     projects.router,
     keys.router,
 )

@@ -4,24 +4,21 @@ import asyncio
 import random
 import sys
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import aclosing
+from collections.abc import AsyncGenerator
 from typing import Annotated, Any
 from uuid import UUID
 
-import anyio
 from fastapi import APIRouter, Header, Query
 from fastapi.responses import Response
-from starlette.types import Receive, Scope, Send
 
 from pipeline.api.access import ProjectToRead, Reader, no_such_document
 from pipeline.api.backend import Asked
 from pipeline.api.hub import Hub, Stream
 from pipeline.api.problems import Problem
+from pipeline.api.streamed import Streamed
 
 HEARTBEAT = 15.0  # seconds
 LIFETIME = 900.0  # seconds; who comes again is asked for a valid key again
-LAST_WORDS = 0.2  # seconds for the end of a stream to be sent
 AGAIN = b"retry: 2000\n\n"  # milliseconds after which a client comes again
 ALIVE = b": \n\n"
 EVENT = {
@@ -43,46 +40,6 @@ STREAM: dict[int | str, dict[str, Any]] = {
 router = APIRouter(tags=["events"])
 
 
-class EventStream(Response):
-    """Sends until there is no more to send, the client goes away, or the API is stopped, whichever is first.
-
-    Args:
-        texts: what to send.
-        closed: set when the API is stopped.
-    """
-
-    media_type = "text/event-stream"
-
-    def __init__(self, texts: AsyncGenerator[bytes], closed: asyncio.Event) -> None:
-        super().__init__(headers={"X-Accel-Buffering": "no"})
-        del self.headers["content-length"]
-        self._texts = texts
-        self._closed = closed
-
-    async def __call__(self, _scope: Scope, receive: Receive, send: Send) -> None:
-        """Send."""
-        await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
-        async with anyio.create_task_group() as group:
-
-            async def first(wait: Callable[[], Awaitable[object]]) -> None:
-                await wait()
-                group.cancel_scope.cancel()
-
-            async def send_all() -> None:
-                async with aclosing(self._texts) as texts:
-                    async for text in texts:
-                        await send({"type": "http.response.body", "body": text, "more_body": True})
-
-            async def leave() -> None:
-                while (await receive())["type"] != "http.disconnect":
-                    pass
-
-            for wait in (send_all, leave, self._closed.wait):
-                group.start_soon(first, wait)
-        with anyio.move_on_after(LAST_WORDS):
-            await send({"type": "http.response.body", "body": b"", "more_body": False})
-
-
 @router.get("/api/events", response_class=Response, responses=STREAM)
 async def events(
     backend: Asked,
@@ -91,7 +48,7 @@ async def events(
     document: Annotated[UUID | None, Query(description="This document alone, whatever its project.")] = None,
     limit: Annotated[int | None, Query(ge=1, description="End after so many events; else the stream goes on.")] = None,
     last_event_id: Annotated[str, Header(max_length=100, description="`id` of the last event that was received.")] = "",
-) -> EventStream:
+) -> Streamed:
     """Be told of a project's documents as they go on, and of its figures.
 
     First comes what the project holds; with `Last-Event-ID` then all that changed since. Load what you show after the first
@@ -109,7 +66,7 @@ async def events(
         )
     texts = _texts(hub, Stream(project, watched), caller.id, last_event_id, limit)
     await anext(texts)  # what can go wrong goes wrong before the answer has begun
-    return EventStream(texts, hub.closed)
+    return Streamed(texts, "text/event-stream", until=hub.closed)
 
 
 async def _texts(hub: Hub, stream: Stream, caller: str, last: str, limit: int | None) -> AsyncGenerator[bytes]:

@@ -1,22 +1,25 @@
 """``export``: a project's documents, entities and relations as files."""
 
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO
 
 import click
 
-from pipeline.cli.cypher import write_cypher
-from pipeline.cli.graphml import write_graphml
 from pipeline.cli.output import count, plain
 from pipeline.cli.session import project_option, reading, writable_folder
-from pipeline.cli.tables import TABLES, table_writer
 from pipeline.errors import ServiceUnavailable
-from pipeline.stores.reports import Reports, Snapshot
+from pipeline.exports.forms import FORMS
+from pipeline.stores.reports import Reports
 
-Writer = Callable[[Snapshot, IO[str]], int]
+UNITS = {
+    "jsonl": ("line", "lines"),
+    "csv": ("row", "rows"),
+    "graphml": ("node or edge", "nodes and edges"),
+    "cypher": ("node or relationship", "nodes and relationships"),
+}
 
 
 @click.command()
@@ -24,7 +27,7 @@ Writer = Callable[[Snapshot, IO[str]], int]
 @click.option(
     "--format",
     "form",
-    type=click.Choice(["jsonl", "csv", "graphml", "cypher"]),
+    type=click.Choice(list(FORMS)),
     default="jsonl",
     show_default=True,
     help="jsonl: one JSON object a line; csv: five tables; graphml: for Gephi, yEd, networkx; cypher: for Neo4j.",
@@ -78,32 +81,3 @@ def fresh(target: Path) -> Iterator[IO[str]]:
                 raise
     except OSError as fault:
         raise ServiceUnavailable(f"{target} cannot be written: {fault.strerror}.", "not_writable") from fault
-
-
-def _lines(statement: str) -> Writer:
-    def write(snapshot: Snapshot, file: IO[str]) -> int:
-        number = 0
-        for (line,) in snapshot.rows(statement):
-            file.write(line + "\n")
-            number += 1
-        return number
-
-    return write
-
-
-FORMS: dict[str, dict[str, Writer]] = {
-    "jsonl": {
-        "documents.jsonl": _lines("export_documents"),
-        "entities.jsonl": _lines("export_entities"),
-        "relationships.jsonl": _lines("export_relationships"),
-    },
-    "csv": {f"{name}.csv": table_writer(name) for name in TABLES},
-    "graphml": {"graph.graphml": write_graphml},
-    "cypher": {"graph.cypher": write_cypher},
-}
-UNITS = {
-    "jsonl": ("line", "lines"),
-    "csv": ("row", "rows"),
-    "graphml": ("node or edge", "nodes and edges"),
-    "cypher": ("node or relationship", "nodes and relationships"),
-}

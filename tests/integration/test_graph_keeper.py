@@ -12,8 +12,8 @@ import numpy as np
 import psycopg
 import pytest
 
-from pipeline.cli.cypher import HEAD
 from pipeline.cli.export import write_export
+from pipeline.exports.cypher import HEAD
 from pipeline.graph_keeper import GraphKeeper
 from pipeline.graph_rows import Difference, Kind, Part
 from pipeline.model import (
