@@ -17,8 +17,8 @@ from pipeline.api.ranges import RangedFile
 from pipeline.api.results import Part, Results
 from pipeline.model import DocumentId
 from pipeline.model import Handled as HandledDocument
-from pipeline.status import Family, parse_status
-from pipeline.stores.catalog import Facts, Listing
+from pipeline.status import Family
+from pipeline.stores.catalog import Facts, Listing, chosen_states
 
 router = APIRouter(prefix="/api/documents", tags=["documents"])
 SAFE = {"Content-Security-Policy": "sandbox; default-src 'none'", "Cache-Control": "private, no-cache"}
@@ -36,7 +36,9 @@ def list_documents(
     backend: Asked,
     project: ProjectToRead,
     *,
-    status: Annotated[str, Query(description="A state, or ocr_failed … graph_failed.", examples=["error"])] = "",
+    status: Annotated[
+        str, Query(description="A state, in_progress, failed, or ocr_failed … graph_failed.", examples=["error"])
+    ] = "",
     q: Annotated[str, Query(description="Words that stand in the path.", max_length=500)] = "",
     parent: Annotated[UUID | None, Query(description="Attachments of this document alone.")] = None,
     limit: Annotated[int, Query(ge=1, le=500)] = 50,
@@ -139,7 +141,7 @@ def _there(facts: Facts | None) -> Facts:
 
 def _check_status(name: str) -> None:
     try:
-        parse_status(name)
+        chosen_states(name)
     except ValueError:
         raise Problem(422, "There is no such state.", "bad_status", "States are listed in the docs.") from None
 

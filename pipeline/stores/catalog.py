@@ -9,13 +9,17 @@ from numpy.typing import NDArray
 from psycopg.types.json import Jsonb
 
 from pipeline.model import DocumentId, Submission
-from pipeline.status import Status, Step, parse_status
+from pipeline.status import IN_FLIGHT, Status, Step, parse_status
 from pipeline.stores.calls import Calls
 from pipeline.stores.control import patiently
 from pipeline.stores.vectors import vector_text
 
 Facts = dict[str, Any]
 """As ``document_facts`` of ``sql/functions/catalog.sql`` gives them, and functions that add to them."""
+
+
+GROUPS = {"in_progress": IN_FLIGHT | {Status.PENDING}, "failed": {Status.ERROR, Status.PARTIAL_ERROR}}
+"""States that people look at together."""
 
 
 class DocumentFile(NamedTuple):
@@ -31,7 +35,7 @@ class DocumentFile(NamedTuple):
 class Listing(NamedTuple):
     """Which documents are listed, the newest first; what is empty does not narrow it.
 
-    ``status`` is one of ``status.parse_status``, ``words`` stand in the path, ``before`` is the creation time and id of the
+    ``status`` is one of ``chosen_states``, ``words`` stand in the path, ``before`` is the creation time and id of the
     last document that was seen.
     """
 
@@ -70,13 +74,13 @@ class Catalog:
 
     def listed(self, listing: Listing) -> list[Facts]:
         """The facts of documents."""
-        status, family = parse_status(listing.status) if listing.status else (None, None)
+        statuses, failed_steps = chosen_states(listing.status)
         before, before_id = listing.before or (None, None)
         rows = self._db.rows(
             "list_documents",
             project=listing.project,
-            statuses=[status] if status and not family else [] if family else None,
-            failed_steps=[step for step in Step if status is Status.ERROR and step.family is family],
+            statuses=statuses,
+            failed_steps=failed_steps,
             under=f"%{plain(listing.words)}%" if listing.words else None,
             parent=listing.parent or None,
             before=before,
@@ -122,6 +126,23 @@ class Catalog:
     def _facts(self, statement: str, **values: object) -> Facts | None:
         facts: Facts | None = self._db.value(statement, **values)
         return facts
+
+
+def chosen_states(name: str) -> tuple[list[Status] | None, list[Step]]:
+    """The states that are meant, None for all, and the steps at which documents in ``error`` are meant too.
+
+    Args:
+        name: in_progress, failed, one of ``status.parse_status``, or "".
+
+    Raises:
+        ValueError: there is no such state.
+    """
+    if not name:
+        return None, []
+    if name in GROUPS:
+        return sorted(GROUPS[name]), []
+    status, family = parse_status(name)
+    return ([], [step for step in Step if step.family is family]) if family else ([status], [])
 
 
 def plain(words: str) -> str:

@@ -104,6 +104,8 @@ def test_lists_are_walked_by_cursor_and_narrowed(client: httpx.Client, matter: M
     assert failed["error"] == {"code": "encrypted", "message": "The file is protected by a password."}
     assert got(client, "/api/documents", status="text_failed")["documents"] == []
     assert len(got(client, "/api/documents", status="completed")["documents"]) == 4
+    assert [d["filename"] for d in got(client, "/api/documents", status="failed")["documents"]] == ["broken.pdf"]
+    assert got(client, "/api/documents", status="in_progress")["documents"] == []
     assert [d["filename"] for d in got(client, "/api/documents", parent=matter.mail)["documents"]] == ["note.txt"]
     assert [d["filename"] for d in got(client, "/api/documents", q="LETTER")["documents"]] == ["letter.txt"]
     assert got(client, "/api/documents", q="%")["documents"] == []

@@ -20,4 +20,7 @@ const ADVICE = {
   internal: "Try it again; the log of the worker says more.",
 };
 
-export const adviceFor = (code) => ADVICE[code] ?? "Try it again; if it fails once more, Status and the logs say more.";
+const ANY = "Try it again; if it fails once more, the log of the worker says more.";
+
+/** Advice for a document's fault, "" where its sentence gives some itself ("…; save it anew."). */
+export const adviceFor = ({ code, message }) => (message.includes(";") ? "" : (ADVICE[code] ?? ANY));

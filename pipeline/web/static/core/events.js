@@ -22,7 +22,7 @@ function open() {
   source.onopen = () => {
     wait = SHORTEST;
     live.set(true);
-    for (const listener of listeners) listener.current.again?.();
+    tell("again");
   };
   source.onerror = () => {
     live.set(false);
@@ -31,11 +31,12 @@ function open() {
     timer = setTimeout(open, wait);
     wait = Math.min(wait * 2, LONGEST);
   };
-  for (const name of NAMES) {
-    source.addEventListener(name, (event) => {
-      for (const listener of [...listeners]) listener.current[name]?.(JSON.parse(event.data));
-    });
-  }
+  for (const name of NAMES) source.addEventListener(name, (event) => tell(name, JSON.parse(event.data)));
+  source.addEventListener("resync", () => tell("again"));
+}
+
+function tell(name, data) {
+  for (const listener of [...listeners]) listener.current[name]?.(data);
 }
 
 function close() {
@@ -45,7 +46,7 @@ function close() {
   live.set(false);
 }
 
-/** Be told of events: {document(data), project(data), again()}; `again` after a gap, when what is shown should be asked anew. */
+/** Be told of events: {document(data), project(data), again()}; `again` after a gap: what is shown is to be asked anew. */
 export function useEvents(handlers) {
   const current = useRef(handlers);
   current.current = handlers;

@@ -6,8 +6,10 @@ import { useStore } from "../core/store.js";
 import { number } from "../core/words.js";
 import { Button, Segments } from "../ui/controls.js";
 import { Icon } from "../ui/icon.js";
-import { Loaded } from "../ui/shown.js";
+import { Loaded, TypeTag } from "../ui/shown.js";
+import { Attachments } from "./about.js";
 import { Reading } from "./reading.js";
+import { reveal } from "./reveal.js";
 import { Recording } from "./recording.js";
 import { Sheet } from "./sheet.js";
 import { Thumbs } from "./thumbs.js";
@@ -15,7 +17,8 @@ import { Types, hidden } from "./types.js";
 
 const PICTURED = ["pdf", "image"];
 
-export function Pages({ document, query }) {
+/** `chooser` stands in one line with what turns pages. */
+export function Pages({ document, query, chooser }) {
   const { document_id: id, page_count: pages } = document;
   const hit = useMemo(() => (query.end ? { start: Number(query.start), end: Number(query.end) } : null), [query.start, query.end]);
   const found = useAsked(hit && `/api/documents/${id}/boxes`, hit ?? {}, { key: JSON.stringify(hit) });
@@ -25,7 +28,7 @@ export function Pages({ document, query }) {
   const turn = (to) => go(address(place.value.path, { ...query, page: within(to, pages) }), { replace: true });
   useArrows(number, turn);
   return html`<div class=${`pages-view ${PICTURED.includes(document.format) ? "pictured" : ""}`}>
-    ${pages > 1 && html`<${Turner} number=${number} pages=${pages} turn=${turn} hit=${hit && found.data?.page} />`}
+    <div class="views">${chooser}${pages > 1 && html`<${Turner} number=${number} pages=${pages} turn=${turn} hit=${hit && found.data?.page} />`}</div>
     <${Loaded} of=${page} lines=${14}>${(data) => html`<${Page} document=${document} page=${data} current=${number} hit=${hit} found=${found.data} turn=${turn} />`}<//>
   </div>`;
 }
@@ -38,7 +41,7 @@ function Page({ document, page, current, hit, found, turn }) {
   const text = useRef();
   const common = { page, mentions, hit, lit, point };
   useEffect(() => {
-    if (hit) text.current?.querySelector(".hit")?.scrollIntoView({ block: "center" });
+    if (hit) reveal(text.current, text.current?.querySelector(".hit"));
   }, [page.number, hit]);
   const words = html`<section class="words" ref=${text} aria-label=${`Text of page ${page.number}`} aria-busy=${page.number !== current}>
     <${Types} mentions=${page.mentions} off=${off} />
@@ -49,7 +52,7 @@ function Page({ document, page, current, hit, found, turn }) {
         : html`<p class="muted">There is no text on this page.</p>`}
     <${Doubt} page=${page} />
   </section>`;
-  if (!page.image) return words;
+  if (!page.image) return html`<div class="alone">${words}<${Beside} document=${document} /></div>`;
   const hits = (found?.boxes ?? []).filter((each) => each.page === page.number).map((each) => each.box);
   return html`
     <div class="side"><${Segments} label="Show" value=${side} onChange=${setSide} options=${[{ value: "picture", name: "Picture", icon: "image" }, { value: "text", name: "Text", icon: "file" }]} /></div>
@@ -59,6 +62,23 @@ function Page({ document, page, current, hit, found, turn }) {
       ${words}
     </div>
   `;
+}
+
+const MOST = 15;
+
+/** Where there is no picture: what belongs to the document, and whom it names most. */
+function Beside({ document: { attachments, entities } }) {
+  if (!attachments.length && !entities.length) return null;
+  return html`<aside class="beside" aria-label="In this document">
+    ${attachments.length > 0 && html`<section><h2>Attachments</h2><${Attachments} attachments=${attachments} /></section>`}
+    ${entities.length > 0 &&
+    html`<section>
+      <h2>Named most</h2>
+      <ul>
+        ${entities.slice(0, MOST).map((each) => html`<li key=${each.id}><${TypeTag} type=${each.type} /><a class="grow" href=${`/entities/${each.id}`}>${each.name}</a><span class="muted">${number(each.mentions)}</span></li>`)}
+      </ul>
+    </section>`}
+  </aside>`;
 }
 
 /** A page that was hard to read is not to be trusted word by word. */

@@ -6,6 +6,7 @@ import { HIT, Marked } from "./marked.js";
 const HEADING = /^(#{1,6})\s+/;
 const ITEM = /^\s*[-*•]\s+/;
 const TABLE = /^\s*\|/;
+const CELLS = /\t/;
 const RULE = /^\s*\|?[\s:|-]+\|?\s*$/;
 const FIELD = /^(From|To|Cc|Bcc|Date|Sent|Subject|Reply-To):\s/i;
 
@@ -31,6 +32,7 @@ function kindOf(line) {
   if (!line.text.trim()) return "gap";
   if (HEADING.test(line.text)) return "heading";
   if (TABLE.test(line.text)) return "table";
+  if (CELLS.test(line.text)) return "grid";
   if (ITEM.test(line.text)) return "list";
   return FIELD.test(line.text) ? "fields" : "text";
 }
@@ -53,8 +55,23 @@ function Block({ kind, lines, show }) {
     return html`<p class="heading" role="heading" aria-level=${Math.min(6, length + 1)} data-level=${length}>${show(lines[0], sign.length)}</p>`;
   }
   if (kind === "list") return html`<ul class="bullets">${lines.map((line) => html`<li>${show(line, line.text.match(ITEM)[0].length)}</li>`)}</ul>`;
+  if (kind === "grid" && lines.length > 1) {
+    return html`<div class="grid-lines" tabindex="0" role="group" aria-label="Table"><table>
+      <tbody>${lines.map((line) => html`<tr>${cellsOf(line).map((cell) => html`<td>${show(cell)}</td>`)}</tr>`)}</tbody>
+    </table></div>`;
+  }
   if (kind === "table") return html`<div class="table-lines" tabindex="0" role="group" aria-label="Table">${lines.filter((line) => !RULE.test(line.text)).map((line) => html`<div>${show(line)}</div>`)}</div>`;
   return html`<p class=${kind}>${lines.map((line) => html`<span class="line">${show(line)}</span>`)}</p>`;
+}
+
+/** The cells of a line, which tabs part. */
+function cellsOf(line) {
+  let { start } = line;
+  return line.text.split("\t").map((text) => {
+    const cell = { text, start, end: start + lengthOf(text) };
+    start = cell.end + 1;
+    return cell;
+  });
 }
 
 function Line({ line, skip, marks, lit, point }) {

@@ -3,6 +3,7 @@ import { html, useEffect, useLayoutEffect, useRef, useState } from "../core/lib.
 import { address } from "../core/router.js";
 import { Button } from "../ui/controls.js";
 import { Skeleton } from "../ui/shown.js";
+import { reveal } from "./reveal.js";
 
 const STEPS = [0.5, 0.75, 1, 1.5, 2, 3, 4];
 const WIDTHS = [400, 800, 1200, 1600, 2400];
@@ -79,7 +80,7 @@ function useHitInSight(pane, hits, page) {
   const first = JSON.stringify(hits[0]);
   useEffect(() => {
     if (!first) return undefined;
-    const timer = setTimeout(() => pane.current?.querySelector(".box.hit")?.scrollIntoView({ block: "center", inline: "nearest" }), 60);
+    const timer = setTimeout(() => reveal(pane.current, pane.current?.querySelector(".box.hit")), 60);
     return () => clearTimeout(timer);
   }, [first, page]);
 }

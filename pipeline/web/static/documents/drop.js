@@ -82,7 +82,7 @@ export function Uploading() {
     ${failed.length > 0 &&
     html`<ul class="refused">
       ${failed.slice(0, FAILURES_SHOWN).map(
-        ({ path, fault }) => html`<li key=${path}><${Icon} name="warning" /><span><strong>${path}</strong> was not uploaded: ${fault.message} ${fault.advice}</span></li>`,
+        ({ path, fault }) => html`<li key=${path}><${Icon} name="warning" /><span><strong>${path}</strong> was not uploaded: ${fault.message} ${fault.message.includes(";") ? "" : fault.advice}</span></li>`,
       )}
       ${failed.length > FAILURES_SHOWN && html`<li class="muted">and ${count(failed.length - FAILURES_SHOWN, "other")}</li>`}
     </ul>`}

@@ -63,7 +63,7 @@ function Row({ document, writes, picked, pick, changed }) {
 
 /** Why it failed, or what it waits for. */
 function Why({ document: { error, status, waiting_for: waits } }) {
-  if (error && status !== "completed") return html`<p class="why"><span class="bad">${error.message}</span> ${adviceFor(error.code)}</p>`;
+  if (error && status !== "completed") return html`<p class="why"><span class="bad">${error.message}</span> ${adviceFor(error)}</p>`;
   return waits && !isFinal(status) ? html`<p class="why">Waits: ${waits}</p>` : null;
 }
 

@@ -37,14 +37,15 @@ function Seen({ document, query, reload }) {
   ];
   const view = views.some((each) => each.value === query.view) ? query.view : "";
   const show = (value) => go(address(place.value.path, { ...query, view: value }), { replace: true });
+  const chooser = html`<${Segments} label="What is shown" options=${views} value=${view} onChange=${show} />`;
   return html`
     <${Head} document=${document} reload=${reload} />
     <${Fault} document=${document} reload=${reload} />
-    <div class="views"><${Segments} label="What is shown" options=${views} value=${view} onChange=${show} /></div>
+    ${(view || !pages) && html`<div class="views">${chooser}</div>`}
     ${view === "names" && html`<${Names} entities=${entities} />`}
     ${view === "attachments" && html`<${Attachments} attachments=${attachments} />`}
     ${view === "history" && html`<${History} document=${document} history=${history} />`}
-    ${!view && (pages ? html`<${Pages} key=${id} document=${document} query=${query} />` : html`<${NoPages} status=${status} />`)}
+    ${!view && (pages ? html`<${Pages} key=${id} document=${document} query=${query} chooser=${chooser} />` : html`<${NoPages} status=${status} />`)}
   `;
 }
 
@@ -87,7 +88,7 @@ function Fault({ document, reload }) {
   if (error && status !== "completed") {
     return html`<div class=${`notice ${status === "partial_error" ? "warn" : "trouble"}`}>
       <${Icon} name="warning" />
-      <div><strong>${error.message}</strong><p>${adviceFor(error.code)}</p></div>
+      <div><strong>${error.message}</strong><p>${adviceFor(error)}</p></div>
       ${may("write") && mayRetry(document) && html`<${Button} small icon="retry" onClick=${() => retry([document]).then(reload)}>Try again<//>`}
     </div>`;
   }

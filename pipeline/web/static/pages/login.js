@@ -41,6 +41,7 @@ export default function Login() {
       <h1>nlp-pipeline</h1>
       <p class="muted">Documents in; what is in them, and where, out.</p>
       ${fault && html`<${Trouble} fault=${fault} />`}
+      <input name="username" autocomplete="username" value="nlp-pipeline" hidden readonly />
       <label class="field"><span>Key</span><input name="key" type="password" required autocomplete="current-password" autofocus spellcheck="false" /></label>
       <${Button} kind="primary" type="submit" busy=${busy}>Log in<//>
       <p class="muted small">No key? <code>nlp-pipeline keys create --name me --scope write</code> prints one.</p>
