@@ -5,7 +5,17 @@ from fastapi.responses import Response
 
 from pipeline.web.files import Asset, Site
 
-PAGES = ("/", "/login", "/documents/{document_id}", "/search", "/entities", "/entities/{entity_id}", "/graph", "/status")
+PAGES = (
+    "/",
+    "/login",
+    "/documents/{document_id}",
+    "/search",
+    "/entities",
+    "/entities/{entity_id}",
+    "/graph",
+    "/status",
+    "/keys",
+)
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; media-src 'self';"
     " connect-src 'self'; font-src 'self'; worker-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"

@@ -3,6 +3,7 @@ import { Fault, get } from "./core/api.js";
 import { html, render, useEffect, useState } from "./core/lib.js";
 import { match, place } from "./core/router.js";
 import { session } from "./core/session.js";
+import "./core/shortcuts.js";
 import { useStore } from "./core/store.js";
 import Login from "./pages/login.js";
 import { routes } from "./routes.js";

@@ -3,4 +3,7 @@
 export const routes = [
   { path: "/", page: () => import("./pages/documents.js"), nav: { name: "Documents", icon: "documents" } },
   { path: "/documents/{id}", page: () => import("./pages/document.js"), under: "/" },
+  { path: "/search", page: () => import("./pages/search.js"), nav: { name: "Search", icon: "search" } },
+  { path: "/entities", page: () => import("./pages/entities.js"), nav: { name: "Names", icon: "entities" } },
+  { path: "/entities/{id}", page: () => import("./pages/entity.js"), under: "/entities" },
 ];

@@ -96,6 +96,17 @@ export const TYPES = {
 
 export const typeName = (type) => TYPES[type] ?? type;
 
+/** A kind of relation, said from subject to object. */
+export const predicateName = (predicate) => (predicate === "CO_OCCURS_WITH" ? "appears with" : predicate.toLowerCase().replaceAll("_", " "));
+
+const PARTS_OF_DATE = { year: { year: "numeric" }, month: { year: "numeric", month: "long" }, day: { year: "numeric", month: "long", day: "numeric" } };
+
+/** "3 May 1941", "May 1941" or "1941" of a date as exact as it is known. */
+export function dateAs(date, precision) {
+  const [year, month = "01", day = "01"] = date.split("-");
+  return new Intl.DateTimeFormat("en-GB", { ...PARTS_OF_DATE[precision], timeZone: "UTC" }).format(Date.UTC(year, month - 1, day));
+}
+
 /** The stage that a step belongs to. */
 export const STAGE_OF = {
   process_ocr: "ocr",

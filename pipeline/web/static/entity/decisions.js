@@ -1,0 +1,32 @@
+// What people decided about a name, each to be taken back.
+import { remove } from "../core/api.js";
+import { html } from "../core/lib.js";
+import { may } from "../core/session.js";
+import { ago, moment } from "../core/words.js";
+import { Button } from "../ui/controls.js";
+import { confirm } from "../ui/dialog.js";
+import { toast, toastFault } from "../ui/toasts.js";
+import { Panel } from "./panel.js";
+
+const SAID = { merge: "Made one with", split: "Split off" };
+
+export function Decisions({ entity: { decisions = [] }, changed }) {
+  if (!decisions.length) return null;
+  const undo = async ({ id, kind, names }) => {
+    const text = `${SAID[kind] ?? kind} ${names.join(", ")}: the names will be as if it had never been said.`;
+    if (!(await confirm({ title: "Take this decision back?", text, action: "Take it back" }))) return;
+    await remove(`/api/decisions/${id}`).then(() => (toast("Taken back."), changed()), toastFault);
+  };
+  return html`<${Panel} title="Decided by people">
+    <ul class="decisions">
+      ${decisions.map(
+        (each) => html`<li key=${each.id}>
+          <p><strong>${SAID[each.kind] ?? each.kind}</strong> ${each.names.join(", ")}</p>
+          ${each.reason && html`<p class="muted">“${each.reason}”</p>`}
+          <p class="row muted"><span>${each.by}, <time datetime=${each.at} title=${moment(each.at)}>${ago(each.at)}</time></span>
+            ${may("write") && html`<${Button} small icon="undo" onClick=${() => undo(each)}>Undo<//>`}</p>
+        </li>`,
+      )}
+    </ul>
+  <//>`;
+}
