@@ -22,6 +22,7 @@ from pipeline.ports import (
     Meter,
     ObjectBlobs,
     OcrEngine,
+    PageDrawer,
     Reader,
     RelationFinder,
     SpeechEngine,
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
     from pipeline.stores.batches import PaidBatches
     from pipeline.stores.calls import Calls
 
+PAGE_SECONDS = 20.0  # in which a picture of a page is drawn
+PAGE_PIXELS = 8_000_000  # that it has at most
 HANDED_ON = timedelta(minutes=15)  # for how long the broker knows an answer that is kept in the database
 
 
@@ -161,6 +164,23 @@ class Services:
                 attachments=s.max_attachments,
             )
         )
+
+    @cached_property
+    def drawer(self) -> PageDrawer:
+        """Pages to pictures for people, in child processes."""
+        from pipeline.readers.limits import Limits
+        from pipeline.readers.sandbox import SandboxReader
+
+        s = self.settings
+        limits = Limits(
+            memory=s.reader_memory,
+            seconds=PAGE_SECONDS,
+            step_seconds=PAGE_SECONDS,
+            file_size=s.max_file_size,
+            image_pixels=s.max_image_pixels,
+            page_pixels=PAGE_PIXELS,
+        )
+        return SandboxReader(limits, resting=s.api_pages_at_once)
 
     @cached_property
     def ocr(self) -> OcrEngine:
@@ -311,7 +331,7 @@ class Services:
 
     def close(self) -> None:
         """Give back connections and child processes."""
-        for name in ("documents", "database", "graph", "graph_rows", "reader", "blobs", "bucket"):
+        for name in ("documents", "database", "graph", "graph_rows", "reader", "drawer", "blobs", "bucket"):
             if name in self.__dict__:
                 self.__dict__[name].close()
 

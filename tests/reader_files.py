@@ -33,14 +33,15 @@ def pdf(
         place = f"/MediaBox [{box}] /Rotate {rotate} /Contents {len(objects)} 0 R"
         objects.append(f"<< /Type /Page /Parent 2 0 R {place} /Resources {resources} >>")
     objects[1] = f"<< /Type /Pages /Kids [{' '.join(kids)}] /Count {len(kids)} >>"
-    return _joined(objects, trailer)
+    return joined(objects, trailer)
 
 
 def _stream(head: str, content: bytes) -> str:
     return f"{head} /Length {len(content)} >>\nstream\n{content.decode('latin-1')}\nendstream"
 
 
-def _joined(objects: Sequence[str], trailer: str) -> bytes:
+def joined(objects: Sequence[str], trailer: str = "") -> bytes:
+    """A PDF of these objects, the first its catalogue."""
     out, offsets = bytearray(b"%PDF-1.4\n"), []
     for number, content in enumerate(objects, 1):
         offsets.append(len(out))

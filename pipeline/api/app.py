@@ -57,7 +57,7 @@ def create_app(settings: Settings, *, local: bool = True) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         uploads.sweep(backend.uploads)
-        async with backend.hub.running():
+        async with backend.hub.running(), backend.pictures.swept(backend.changes):
             yield
         backend.close()
 

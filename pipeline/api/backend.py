@@ -9,13 +9,15 @@ from fastapi import Depends, Request
 
 from pipeline.api.board import Board
 from pipeline.api.hub import Hub
+from pipeline.api.pictures import Pictures
 from pipeline.errors import ServiceUnavailable, Throttled
-from pipeline.settings import Settings
+from pipeline.settings import MEGABYTE, Settings
 from pipeline.stores.api_keys import ApiKeys, Caller
 from pipeline.stores.catalog import Catalog
 from pipeline.stores.changes import Changes
 from pipeline.stores.database import Database
 from pipeline.stores.entity_catalog import EntityCatalog
+from pipeline.stores.kept_pictures import KeptPictures
 from pipeline.stores.places import Places
 from pipeline.stores.rate_limits import Limit, RedisRateLimits
 from pipeline.stores.reports import Reports
@@ -41,9 +43,12 @@ class Backend:
         self.sessions = Sessions(self.database, settings.api_session_idle, settings.api_session_lifetime)
         self.catalog = Catalog(self.database)
         self.entities = EntityCatalog(self.database)
-        self.hub = Hub(Changes(self.database), self.report)
+        self.changes = Changes(self.database)
+        self.hub = Hub(self.changes, self.report)
         self.board = Board(settings, self.database)
         self.places = Places(self.database)
+        kept = KeptPictures(settings.home / "page-images", settings.api_page_images * MEGABYTE)
+        self.pictures = Pictures(self.use, kept, settings.api_pages_at_once)
 
     @property
     def uploads(self) -> Path:

@@ -1,22 +1,33 @@
 """Where what was found stands in the original. Boxes are fractions of the page, 0 to 1: [left, top, right, bottom]."""
 
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Path, Query, Request
+from fastapi.responses import Response
 from pydantic import BaseModel, Field
 
 from pipeline.api.access import DocumentToRead
 from pipeline.api.backend import Asked
+from pipeline.api.pictures import OF_THE_STORE, WIDTHS, Picture
 from pipeline.api.problems import Problem
 from pipeline.api.results import MentionIn, PageText
+from pipeline.errors import BadDocument
 from pipeline.model import Box
+from pipeline.readers.faults import SENTENCES, Fault
+from pipeline.readers.jpeg import MEDIA_TYPE
 from pipeline.stores.catalog import Facts
 from pipeline.stores.places import Place, Range
 
 SHOWN = {"pdf", "image"}
 """Formats whose pages can be seen."""
+SHOWN_TYPES = ("application/pdf", "image/")
 LARGEST = 2**31 - 1
 LONGEST = 100_000  # characters
+KEPT = {"Cache-Control": "private, max-age=600", "Vary": "Authorization, Cookie"}
+PICTURE: dict[int | str, dict[str, Any]] = {
+    200: {"description": "The picture.", "content": {MEDIA_TYPE: {}}},
+    304: {"description": "What the client has is the picture."},
+}
 router = APIRouter(prefix="/api/documents/{document_id}", tags=["documents"])
 Number = Annotated[int, Path(ge=1, le=LARGEST, description="Of the page, from 1.")]
 Offset = Annotated[int, Query(ge=0, le=LARGEST)]
@@ -99,6 +110,37 @@ def boxes(backend: Asked, document: DocumentToRead, start: Offset, end: Offset) 
         raise Problem(422, "This is no stretch of text.", "bad_range", f"start before end, {LONGEST} characters at most.")
     (place,) = backend.places.of([Range(document.id, start, end)], document.within)
     return PlaceOf.of(place)
+
+
+@router.get("/pages/{number}/image", response_class=Response, responses=PICTURE)
+async def page_image(
+    request: Request,
+    backend: Asked,
+    document: DocumentToRead,
+    number: Number,
+    width: Annotated[int, Query(ge=1, le=10_000, description="In pixels; the next of a few steps is taken.")] = 1200,
+) -> Response:
+    """A picture of a page, of PDFs and images; the boxes of its words fit. 160 is the width of a thumbnail."""
+    if not (document.file.media_type or SHOWN_TYPES[0]).startswith(SHOWN_TYPES):
+        raise no_picture(SENTENCES[Fault.NO_PAGE_IMAGE])
+    step = next((step for step in WIDTHS if step >= width), WIDTHS[-1])
+    picture = Picture(document.id, document.file, number, step)
+    headers = KEPT | {"ETag": f'"{picture.name}"'}
+    if headers["ETag"] in request.headers.get("if-none-match", ""):
+        return Response(status_code=304, headers=headers)
+    try:
+        return Response(await backend.pictures.get(picture), headers=headers, media_type=MEDIA_TYPE)
+    except BadDocument as fault:
+        if fault.code in OF_THE_STORE:
+            raise
+        if fault.code == Fault.NO_SUCH_PAGE:
+            raise no_such_page() from None
+        raise no_picture(fault.message) from None
+
+
+def no_picture(why: str) -> Problem:
+    """The page cannot be seen."""
+    return Problem(404, why, "no_page_image", "Show the page's text: GET /api/documents/{id}/pages/{n}.")
 
 
 def no_such_page() -> Problem:

@@ -9,7 +9,7 @@ from pipeline.ports.documents import Control, DocumentStore, GraphSource, Jobs, 
 from pipeline.ports.files import BlobStore, ObjectBlobs
 from pipeline.ports.graph import GraphStore
 from pipeline.ports.paid import AnswerCache, Charge, Meter, RateLimit, charged_to, charging, metered, remembered
-from pipeline.ports.reading import DocumentOcr, OcrEngine, Reader, SpeechEngine
+from pipeline.ports.reading import DocumentOcr, OcrEngine, PageDrawer, Reader, SpeechEngine
 from pipeline.ports.understanding import Embedder, MentionFinder, RelationFinder, Tokenizer
 
 __all__ = [
@@ -29,6 +29,7 @@ __all__ = [
     "Moves",
     "ObjectBlobs",
     "OcrEngine",
+    "PageDrawer",
     "PageRanges",
     "QuestionDesk",
     "Queue",

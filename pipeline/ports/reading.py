@@ -31,6 +31,27 @@ class Reader(Protocol):
         """Give back processes."""
 
 
+class PageDrawer(Protocol):
+    """Makes pictures of pages, as the reader of the same file sees them: the boxes of their words fit. Thread-safe."""
+
+    def draw(self, path: Path, name: str, number: int, width: int) -> PageImage:
+        """A picture of one page.
+
+        Args:
+            path: the file; its format is decided by its content.
+            name: the file's name as submitted; a hint only.
+            number: of the page, from 1.
+            width: in pixels; less where the original has less, or where the picture would be too large.
+
+        Raises:
+            BadDocument: there is no picture; ``no_page_image`` where the format has none, ``no_such_page`` after the last.
+            ServiceUnavailable: no process can be started for it.
+        """
+
+    def close(self) -> None:
+        """Give back processes."""
+
+
 class OcrEngine(Protocol):
     """Reads the text of a page's image."""
 

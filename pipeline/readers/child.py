@@ -11,10 +11,10 @@ from queue import SimpleQueue
 from typing import TypedDict
 
 from pipeline.errors import BadDocument
-from pipeline.model import DocumentInfo, ReadEvent
+from pipeline.model import DocumentInfo, PageImage, ReadEvent
 from pipeline.readers import jail, wire
 from pipeline.readers.faults import Fault, bad
-from pipeline.readers.formats import Kind, sniff
+from pipeline.readers.formats import Format, Kind, sniff
 from pipeline.readers.limits import MEGABYTE, Limits
 
 _READERS = {
@@ -33,11 +33,15 @@ _BY_PAGE = {Kind.PDF, Kind.IMAGE}
 
 
 class Request(TypedDict):
-    """A file to be read; ``path`` in hexadecimal digits, ``pages`` as first and one after the last."""
+    """A file to be read; ``path`` in hexadecimal digits, ``pages`` as first and one after the last.
+
+    With a ``width`` the first of the pages is to be drawn instead.
+    """
 
     path: str
     name: str
     pages: list[int] | None
+    width: int | None
 
 
 def main() -> None:
@@ -66,8 +70,11 @@ def _listen(requests: SimpleQueue[Request]) -> None:
 def _answer(request: Request, limits: Limits, out: int) -> None:
     path, pages = Path(os.fsdecode(bytes.fromhex(request["path"]))), request["pages"]
     try:
-        for event in read(path, request["name"], limits, None if pages is None else range(*pages)):
-            _send(out, *wire.encode(event))
+        if pages and request["width"]:
+            _send(out, *wire.encode(draw(path, request["name"], limits, pages[0], request["width"])))
+        else:
+            for event in read(path, request["name"], limits, None if pages is None else range(*pages)):
+                _send(out, *wire.encode(event))
         end: wire.Header = {"kind": "end"}
     except BadDocument as fault:
         end = _error(fault)
@@ -84,6 +91,30 @@ def read(path: Path, name: str, limits: Limits, pages: range | None = None) -> I
     Raises:
         BadDocument: the file cannot be read.
     """
+    found = _format(path, name, limits)
+    if pages is not None and found.kind not in _BY_PAGE:
+        yield DocumentInfo(found.media_type)
+        return
+    module, function = _READERS[found.kind]
+    some = {} if pages is None else {"pages": pages}
+    yield from getattr(importlib.import_module(f"pipeline.readers.{module}"), function)(path, found, limits, **some)
+
+
+def draw(path: Path, name: str, limits: Limits, number: int, width: int) -> PageImage:
+    """Draw one page here, without any protection; see ``ports.PageDrawer``.
+
+    Raises:
+        BadDocument: there is no picture of it.
+    """
+    found = _format(path, name, limits)
+    if found.kind not in _BY_PAGE:
+        raise bad(Fault.NO_PAGE_IMAGE)
+    module, _ = _READERS[found.kind]
+    drawn: PageImage = importlib.import_module(f"pipeline.readers.{module}").draw(path, number, width, limits)
+    return drawn
+
+
+def _format(path: Path, name: str, limits: Limits) -> Format:
     try:
         size = path.stat().st_size
         found = sniff(path, name)
@@ -91,12 +122,7 @@ def read(path: Path, name: str, limits: Limits, pages: range | None = None) -> I
         raise bad(Fault.UNREADABLE) from fault
     if size > limits.file_size * MEGABYTE:
         raise bad(Fault.TOO_LARGE)
-    if pages is not None and found.kind not in _BY_PAGE:
-        yield DocumentInfo(found.media_type)
-        return
-    module, function = _READERS[found.kind]
-    some = {} if pages is None else {"pages": pages}
-    yield from getattr(importlib.import_module(f"pipeline.readers.{module}"), function)(path, found, limits, **some)
+    return found
 
 
 def _error(fault: BadDocument) -> wire.Header:

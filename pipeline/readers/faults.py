@@ -20,6 +20,8 @@ class Fault(StrEnum):
     CRASHED = "crashed"
     EMPTY_RECORDING = "empty_recording"
     NO_TEXT = "no_text"
+    NO_PAGE_IMAGE = "no_page_image"
+    NO_SUCH_PAGE = "no_such_page"
 
 
 SENTENCES = {
@@ -35,6 +37,8 @@ SENTENCES = {
     Fault.CRASHED: "The file made its reader crash; it is probably damaged or malicious.",
     Fault.EMPTY_RECORDING: "The recording holds no sound (0 seconds).",
     Fault.NO_TEXT: "No text was found in the file; if it shows text when opened, save it as PDF and submit that.",
+    Fault.NO_PAGE_IMAGE: "Pages of this kind of file are text alone; there is no picture of them.",
+    Fault.NO_SUCH_PAGE: "The file has no such page.",
 }
 
 

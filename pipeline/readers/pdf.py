@@ -3,6 +3,7 @@
 import ctypes
 import re
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 
@@ -39,11 +40,7 @@ _SCANT = 50
 
 def read(path: Path, found: Format, limits: Limits, pages: range | None = None) -> Iterator[ReadEvent]:
     """Yield the document's pages, then the files attached to it; with ``pages`` those alone, if none the files alone."""
-    try:
-        document = pdfium.PdfDocument(path)
-    except pdfium.PdfiumError as fault:
-        raise bad(Fault.ENCRYPTED if fault.err_code in _ENCRYPTED else Fault.DAMAGED) from fault
-    try:
+    with _opened(path) as document:
         count = len(document)
         if count == 0:
             raise bad(Fault.DAMAGED, "The PDF has no pages that can be read; it is damaged or incomplete.")
@@ -55,6 +52,30 @@ def read(path: Path, found: Format, limits: Limits, pages: range | None = None) 
         yield from _pages(document, numbers, limits)
         if not pages:
             yield from _attachments(document, limits)
+
+
+def draw(path: Path, number: int, width: int, limits: Limits) -> PageImage:
+    """A page in colour, as ``read`` sees it: its words' boxes fit."""
+    with _opened(path) as document:
+        if number > len(document):
+            raise bad(Fault.NO_SUCH_PAGE)
+        try:
+            page = _with_notes_drawn(document, number - 1)
+        except pdfium.PdfiumError as fault:
+            raise bad(Fault.DAMAGED, "This page of the PDF is damaged.") from fault
+        across, down = page.get_size()
+        scale = width / max(across, 1.0)
+        return _picture(number, page, min(scale, (limits.page_pixels / max(across * down, 1.0)) ** 0.5), grey=False)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[pdfium.PdfDocument]:
+    try:
+        document = pdfium.PdfDocument(path)
+    except pdfium.PdfiumError as fault:
+        raise bad(Fault.ENCRYPTED if fault.err_code in _ENCRYPTED else Fault.DAMAGED) from fault
+    try:
+        yield document
     finally:
         document.close()
 
@@ -242,10 +263,15 @@ def _rendered(number: int, page: pdfium.PdfPage, limits: Limits) -> PageImage:
     dpi = limits.dpi * min(1.0, (limits.page_pixels / pixels) ** 0.5)
     if max(width, height) * dpi / 72 > 60_000:
         dpi = 60_000 * 72 / max(width, height)
-    bitmap = page.render(scale=dpi / 72, grayscale=True)
+    return _picture(number, page, dpi / 72, grey=True)
+
+
+def _picture(number: int, page: pdfium.PdfPage, scale: float, *, grey: bool) -> PageImage:
+    bitmap = page.render(scale=scale, grayscale=grey, rev_byteorder=not grey)
     try:
-        grey = np.ascontiguousarray(bitmap.to_numpy().reshape(bitmap.height, bitmap.width))
-        return PageImage(number, bitmap.width, bitmap.height, 1, grey.tobytes(), max(1, round(dpi)))
+        channels = 1 if grey else 3
+        pixels = bitmap.to_numpy().reshape(bitmap.height, bitmap.width, -1)[:, :, :channels]
+        return PageImage(number, bitmap.width, bitmap.height, channels, pixels.tobytes(), max(1, round(scale * 72)))
     finally:
         bitmap.close()
 

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ import psutil
 
 import pipeline
 from pipeline.errors import BadDocument, ServiceUnavailable
-from pipeline.model import Attachment, ReadEvent
+from pipeline.model import Attachment, PageImage, ReadEvent
 from pipeline.readers import wire
 from pipeline.readers.faults import Fault, bad
 from pipeline.readers.limits import MEGABYTE, Limits
@@ -85,14 +85,19 @@ class ReadingProcess:
         Raises:
             BadDocument: the document cannot be read, or the child broke a limit, the protocol, or down.
         """
+        yield from self._answers(_request(path, name) | {"pages": None if pages is None else [pages.start, pages.stop]})
+
+    def draw(self, path: Path, name: str, number: int, width: int) -> PageImage:
+        """A picture of one page; errors as ``read``."""
+        events = list(self._answers(_request(path, name) | {"pages": [number, number + 1], "width": width}))
+        if len(events) != 1 or not isinstance(events[0], PageImage):
+            raise bad(Fault.CRASHED)
+        return events[0]
+
+    def _answers(self, request: Mapping[str, object]) -> Iterator[ReadEvent]:
         self.idle = False
         self.documents += 1
         self._waited = 0.0
-        request = {
-            "path": os.fsencode(path.absolute()).hex(),
-            "name": name.encode("utf-8", "replace").decode(),
-            "pages": None if pages is None else [pages.start, pages.stop],
-        }
         budget = _Budget(self._limits)
         try:
             os.write(self._requests, json.dumps(request).encode() + b"\n")
@@ -197,6 +202,15 @@ class ReadingProcess:
         size = self._notes.seek(0, os.SEEK_END)
         self._notes.seek(max(0, size - 2000))
         return self._notes.read().decode("utf-8", "replace")
+
+
+def _request(path: Path, name: str) -> dict[str, object]:
+    return {
+        "path": os.fsencode(path.absolute()).hex(),
+        "name": name.encode("utf-8", "replace").decode(),
+        "pages": None,
+        "width": None,
+    }
 
 
 class _Budget:

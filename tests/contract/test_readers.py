@@ -197,7 +197,8 @@ def test_the_child_has_no_network(fresh_child: int) -> None:
 def test_the_child_ends_when_its_parent_is_killed(tmp_path: Path) -> None:
     script = (
         "import sys, time; from pathlib import Path; from pipeline.readers.sandbox import SandboxReader;"
-        "r = SandboxReader(); list(r.read(Path(sys.argv[1]), 'x')); print(r._resting._child.pid, flush=True); time.sleep(60)"
+        "r = SandboxReader(); list(r.read(Path(sys.argv[1]), 'x'));"
+        "print(r._resting[0]._child.pid, flush=True); time.sleep(60)"
     )
     command = [sys.executable, "-c", script, str(stored(tmp_path, b"hello"))]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=Path(pipeline.__file__).parent.parent) as parent:
@@ -257,3 +258,39 @@ def test_some_pages_are_read_as_in_the_whole(reader: Reader, tmp_path: Path) -> 
     whole = list(reader.read(path, "x"))
     assert [event for pages in (range(1, 4), range(4, 8)) for event in list(reader.read(path, "x", pages))[1:]] == whole[1:]
     assert list(reader.read(path, "x", range(0))) == whole[:1]
+
+
+def endless_pdf() -> bytes:
+    """A page that shows ten times what shows ten times what shows …, twelve levels deep."""
+    objects = [
+        "<< /Type /Catalog /Pages 2 0 R >>",
+        "<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
+        "<< /Type /Page /Parent 2 0 R /MediaBox [0 0 612 792] /Contents 4 0 R /Resources << /XObject << /N 5 0 R >> >> >>",
+        "<< /Length 5 >>\nstream\n/N Do\nendstream",
+    ]
+    form = "<< /Type /XObject /Subtype /Form /BBox [0 0 612 792] /Resources << /XObject << /N {} 0 R >> >> /Length 60 >>"
+    objects += [f"{form.format(number)}\nstream\n{'/N Do ' * 10}\nendstream" for number in range(6, 18)]
+    return files.joined([*objects, f"{form.format(17)}\nstream\n{'0 0 9 9 re f ' * 4:60}\nendstream"])
+
+
+def test_a_page_that_is_drawn_without_end_is_given_up(tmp_path: Path) -> None:
+    with SandboxReader(Limits(seconds=3, step_seconds=3), resting=2) as drawer:
+        path = stored(tmp_path, endless_pdf())
+        with pytest.raises(BadDocument) as caught:
+            drawer.draw(path, "endless.pdf", 1, 800)
+        assert caught.value.code == "timeout"
+        assert drawer._resting == []
+        good = stored(tmp_path, GOOD["pdf"], "good")
+        assert drawer.draw(good, "good.pdf", 1, 160).width == 160
+
+
+def test_processes_that_draw_are_kept(tmp_path: Path) -> None:
+    with SandboxReader(resting=2) as drawer:
+        path = stored(tmp_path, GOOD["pdf"])
+        drawer.draw(path, "a.pdf", 1, 160)
+        (first,) = drawer._resting
+        drawer.draw(path, "a.pdf", 2, 160)
+        assert drawer._resting == [first]
+        with pytest.raises(BadDocument):
+            drawer.draw(path, "a.pdf", 3, 160)  # it is well after that
+        assert drawer._resting == [first]
