@@ -7,6 +7,7 @@ from fastapi import FastAPI
 
 from pipeline import __version__
 from pipeline.api import (
+    decisions,
     documents,
     entities,
     events,
@@ -35,6 +36,7 @@ ROUTERS = (
     pages.router,
     search.router,
     entities.router,
+    decisions.router,
     relations.router,
     events.router,
     system.router,

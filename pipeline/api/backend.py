@@ -16,6 +16,7 @@ from pipeline.stores.api_keys import ApiKeys, Caller
 from pipeline.stores.catalog import Catalog
 from pipeline.stores.changes import Changes
 from pipeline.stores.database import Database
+from pipeline.stores.decisions import Decisions
 from pipeline.stores.entity_catalog import EntityCatalog
 from pipeline.stores.kept_pictures import KeptPictures
 from pipeline.stores.places import Places
@@ -45,6 +46,8 @@ class Backend:
         self.entities = EntityCatalog(self.database)
         self.changes = Changes(self.database)
         self.hub = Hub(self.changes, self.report)
+        self.decisions = Decisions(self.database)
+        self.hub = Hub(Changes(self.database), self.report)
         self.board = Board(settings, self.database)
         self.places = Places(self.database)
         kept = KeptPictures(settings.home / "page-images", settings.api_page_images * MEGABYTE)

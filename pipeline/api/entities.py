@@ -10,6 +10,7 @@ from pipeline.api.access import ProjectToRead, Reader
 from pipeline.api.backend import Asked, Backend
 from pipeline.api.entity_answers import (
     Alias,
+    Decision,
     Entities,
     Entity,
     EntityDocument,
@@ -82,6 +83,11 @@ def entities(
 @router.get("/{entity_id}")
 def entity(backend: Asked, found: EntityToRead, neighbours: Limit = 20) -> Entity:
     """An entity, also by the id of one that was merged into it."""
+    return entity_answer(backend, found, neighbours)
+
+
+def entity_answer(backend: Backend, found: Found, neighbours: int = 20) -> Entity:
+    """All that is known of an entity."""
     project, line = found
     report = backend.reports(project).entity(line, neighbours)
     fields: dict[str, Any] = line._asdict()
@@ -94,6 +100,7 @@ def entity(backend: Asked, found: EntityToRead, neighbours: Limit = 20) -> Entit
             for document, path, n in backend.entities.documents_of(line.id, DOCUMENTS_SHOWN)
         ],
         merges=[Merge.model_validate(each._asdict()) for each in report.merges],
+        decisions=[Decision.model_validate(each) for each in backend.decisions.of(line.id)],
         neighbours=[Neighbour.model_validate(each._asdict()) for each in report.neighbours],
     )
 

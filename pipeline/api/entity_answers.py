@@ -1,7 +1,8 @@
 """What is answered of entities."""
 
 from collections.abc import Iterable
-from typing import Any, Self
+from datetime import datetime
+from typing import Any, Literal, Self
 
 from pydantic import BaseModel, Field
 
@@ -69,6 +70,20 @@ class Neighbour(BaseModel):
     passage: str
 
 
+class Decision(BaseModel):
+    """What a person decided: that the entities of these names are one, or that these spellings are another."""
+
+    id: str
+    kind: Literal["merge", "split"]
+    names: list[str]
+    reason: str
+    by: str
+    at: datetime
+    holds: bool = Field(description="Whether no later decision says otherwise.")
+    taken_back_by: str | None
+    taken_back_at: datetime | None
+
+
 class Entity(EntityLine):
     """All that is known of it; documents with most mentions first, 200 at most."""
 
@@ -76,6 +91,7 @@ class Entity(EntityLine):
     aliases: list[Alias]
     in_documents: list[EntityDocument]
     merges: list[Merge]
+    decisions: list[Decision]
     neighbours: list[Neighbour]
 
 

@@ -1,4 +1,4 @@
-"""``entity``: what is known of a person, organisation, place or thing."""
+"""``entity``: what is known of a person, organisation, place or thing, and what is decided of it."""
 
 import json
 
@@ -6,23 +6,51 @@ import click
 from rich.padding import Padding
 from rich.text import Text
 
+from pipeline.cli.deciding import decisions, keys, merge, split, undo
 from pipeline.cli.output import console, count, flat, plain, table
 from pipeline.cli.session import project_option, reading
-from pipeline.model import EntityType, GraphEntity
-from pipeline.stages.names import normalize
+from pipeline.model import GraphEntity
 from pipeline.stores.reports import EntityReport
 
 SHOWN = 15
 CO_OCCURS = "CO_OCCURS_WITH"
 
 
-@click.command()
+class Entities(click.Group):
+    """A group to which anything but a command is a name to be shown."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """See ``click.Command``."""
+        if args and args[0] not in (*self.commands, *ctx.help_option_names):
+            args = ["show", *args]
+        return super().parse_args(ctx, args)
+
+
+@click.group(cls=Entities)
+def entity() -> None:
+    r"""Show an entity: its spellings, its documents, and what stands next to it; or say that two are one, or one is two.
+
+    `nlp-pipeline entity NAME` is `nlp-pipeline entity show NAME`.
+
+    \b
+    Example:
+      nlp-pipeline entity "Ada Lovelace"
+      nlp-pipeline entity merge "Ada Lovelace" "Ada King"
+      nlp-pipeline entity split "Ada Lovelace" "A. Lovelace"
+    """
+
+
+for each in (merge, split, decisions, undo):
+    entity.add_command(each)
+
+
+@entity.command()
 @click.argument("name")
 @project_option
 @click.option("--limit", default=10, show_default=True, type=click.IntRange(1, 1000), help="Most neighbours.")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON object.")
 @click.pass_context
-def entity(context: click.Context, name: str, project: str | None, limit: int, as_json: bool) -> None:
+def show(context: click.Context, name: str, project: str | None, limit: int, as_json: bool) -> None:
     r"""Show an entity: its spellings, its documents, and what stands next to it.
 
     Also why its spellings are held to be one. NAME may be any spelling, or a part of one.
@@ -35,7 +63,7 @@ def entity(context: click.Context, name: str, project: str | None, limit: int, a
       nlp-pipeline entity lovelace --json
     """
     with reading(project) as (_, reports):
-        found = reports.find_entities(name, sorted({normalize(name, kind) for kind in EntityType}))
+        found = reports.find_entities(name, sorted(keys(name)))
         report = reports.entity(found[0], limit) if found else None
     if as_json:
         click.echo(

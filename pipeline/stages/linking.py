@@ -6,8 +6,6 @@ two names (or on a document that defines one by the other), and the canonical na
 documents and no number of workers can change the result.
 """
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Literal, NamedTuple
 
@@ -208,49 +206,3 @@ def _same_length(one: Parts, other: Parts) -> _Match | None:
         return _Match("strong", "abbreviation", 0.95)
     reason = same_word(*differing[0])
     return _Match("strong", reason, 0.9) if reason else None
-
-
-def canonicalize(names: Iterable[str], links: Iterable[Link]) -> dict[str, str]:
-    """The canonical key of each name.
-
-    Strong links join names into components. From each component the weak links are followed to where none leads further; if
-    that is one component, the first belongs to it, else it stays alone. The most specific name of a component speaks for it.
-    """
-    links = list(links)
-    root = _components(names, links)
-    onward: dict[str, set[str]] = defaultdict(set)
-    for each in links:
-        if each.strength == "weak" and root[each.left] != root[each.right]:
-            onward[root[each.left]].add(root[each.right])
-    members: dict[str, list[str]] = defaultdict(list)
-    for name, first in root.items():
-        members[first].append(name)
-    best = {first: max(group, key=specificity) for first, group in members.items()}
-    home = {first: _home(first, onward) for first in members}
-    return {name: best[home[first]] for name, first in root.items()}
-
-
-def _components(names: Iterable[str], links: Iterable[Link]) -> dict[str, str]:
-    above = {name: name for name in names}
-
-    def find(name: str) -> str:
-        while above[name] != name:
-            above[name] = name = above[above[name]]
-        return name
-
-    for each in links:
-        if each.strength == "strong":
-            above[find(each.left)] = find(each.right)
-    return {name: find(name) for name in above}
-
-
-def _home(first: str, onward: Mapping[str, set[str]]) -> str:
-    seen, waiting, ends = {first}, [first], set[str]()
-    while waiting:
-        at = waiting.pop()
-        further = onward.get(at, set())
-        if not further:
-            ends.add(at)
-        waiting.extend(further - seen)
-        seen |= further
-    return ends.pop() if len(ends) == 1 else first

@@ -14,6 +14,7 @@ from pipeline.api.access import Needs
 from pipeline.api.app import ROUTERS, create_app
 from pipeline.settings import Settings
 from pipeline.stores.api_keys import ApiKeys, Scope
+from pipeline.stores.decisions import Decisions
 from tests.api_server import Served, served
 from tests.matter import PROJECT, Matter, fill
 
@@ -67,10 +68,13 @@ def matter(api: Served) -> Matter:
 
 def ask(client: httpx.Client, api: Served, route: Route, matter: Matter, **query: str) -> httpx.Response:
     """Ask a route for what belongs to the matter; of what has no end, the beginning."""
-    ids = {"document_id": matter.letter, "entity_id": an_entity(api), "name": "documents", "key_id": a_key(api), "number": 1}
+    ids = {"document_id": matter.letter, "entity_id": an_entity(api), "name": "documents", "key_id": a_key(api), "number": 1,
+           "decision_id": a_decision(api, matter)}  # fmt: skip
     path = route.path.format_map(ids)
     files = FORM if route.path.endswith("/upload") else None
     body = BODIES.get(route.path) if route.method != "GET" else None
+    if route.path.endswith("/merge"):
+        body = {"with": an_entity(api)}
     if route.path == "/api/search":
         query["q"] = "engine"
     if route.path in ("/api/graph/path", "/api/relations"):
@@ -87,6 +91,15 @@ def a_key(api: Served) -> str:
         if info.name == "of the matter":
             return info.id
     return ApiKeys(api.database).create("of the matter", Scope.READ, PROJECT).id
+
+
+def a_decision(api: Served, matter: Matter) -> str:
+    """A decision of the matter."""
+    decisions = Decisions(api.database)
+    for decision in decisions.all(PROJECT):
+        return str(decision["id"])
+    one, *_, other = sorted({mention.entity_id for mention in api.store.mentions(matter.letter)})
+    return str(decisions.merge(one, other, PROJECT, "of the matter", "test").decision["id"])
 
 
 def an_entity(api: Served) -> str:
@@ -113,6 +126,7 @@ def test_no_route_shows_or_changes_anything_of_another_project(api: Served, matt
             for said in (plain.text, named.text):
                 assert [word for word in secrets if word in said] == [], route
     assert counts(api) == before
+    assert [decision["holds"] for decision in Decisions(api.database).all(PROJECT)] == [True]
     assert [key.revoked_at for key in ApiKeys(api.database).all()] == [None] * len(ApiKeys(api.database).all())
     with api.client(Scope.ADMIN, PROJECT) as own:
         assert "letter.txt" in own.get("/api/documents").text

@@ -336,3 +336,26 @@ def test_delete_asks(
     monkeypatch.setattr("sys.stdin", io.StringIO(answer and f"{answer}\n"))
     assert execute(["delete", "--all"]) == code
     assert len(store.select(Selection(PROJECT))) == left
+
+
+@pytest.mark.usefixtures("matter")
+def test_entities_are_merged_and_split_and_decisions_taken_back(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "no longer Ada Lovelace" in said(capsys, "entity", "split", "Ada Lovelace", "A. Lovelace", "--reason", "her aunt")
+    assert "1 mention in 1 document" in said(capsys, "entity", "show", "A. Lovelace")
+    merged = json.loads(said(capsys, "entity", "merge", "A. Lovelace", "Charles Babbage", "--json"))
+    assert {a["name"] for a in json.loads(said(capsys, "entity", "babbage", "--json"))["entity"]["aliases"]} >= {
+        "A. Lovelace"
+    }
+    again = said(capsys, "entity", "merge", "Ada Lovelace", merged["entity"])
+    assert "overrules an older decision: split A. Lovelace" in again
+    listed = rows(said(capsys, "entity", "decisions", "--json"))
+    assert [(each["kind"], each["holds"], each["reason"]) for each in listed] == [
+        ("merge", True, ""), ("merge", True, ""), ("split", False, "her aunt")]  # fmt: skip
+    for each in listed:
+        said(capsys, "entity", "undo", each["id"])
+    assert said(capsys, "entity", "decisions").count("taken back") == 3
+    assert "3 mentions in 3 documents" in said(capsys, "entity", "A. Lovelace")
+    said(capsys, "entity", "undo", listed[0]["id"], code=3)
+    said(capsys, "entity", "merge", "Nobody", "Ada Lovelace", code=3)
+    said(capsys, "entity", "merge", "A. Lovelace", "Ada Lovelace", code=2)
+    said(capsys, "entity", "split", "Ada Lovelace", "Ada Lovelace", "A. Lovelace", code=2)

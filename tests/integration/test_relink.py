@@ -1,9 +1,9 @@
-"""The database links names as ``stages.linking.canonicalize`` says, in any order of arrival, and forgets without a trace."""
+"""The database links names as ``canonicalize`` says, in any order of arrival, and forgets without a trace."""
 
 from collections.abc import Iterator, Sequence
 from itertools import count
 from random import Random
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import psycopg
 import pytest
@@ -12,9 +12,11 @@ from hypothesis import strategies as st
 
 from pipeline.endpoints import Endpoints
 from pipeline.model import DocumentId, EntityType, Lease, Mention, NameLink, NewName, Submission, Verdict
-from pipeline.stages.linking import Link, canonicalize, specificity
+from pipeline.stages.canonicalizing import Decision, canonicalize
+from pipeline.stages.linking import Link, specificity
 from pipeline.status import Step
 from pipeline.stores.database import Database
+from pipeline.stores.decisions import Decisions
 from pipeline.stores.postgres import PostgresStore
 from tests.servers import fresh_database
 
@@ -85,7 +87,7 @@ def store(url: str) -> Iterator[PostgresStore]:
 
 
 @pytest.fixture(scope="module")
-def db(url: str) -> Iterator[psycopg.Connection[tuple[str, str]]]:
+def db(url: str) -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
     with psycopg.connect(url, autocommit=True) as connection:
         yield connection
 
@@ -93,9 +95,10 @@ def db(url: str) -> Iterator[psycopg.Connection[tuple[str, str]]]:
 class Project:
     """A project of one example, driven through the store's own functions."""
 
-    def __init__(self, store: PostgresStore, db: psycopg.Connection[tuple[str, str]]) -> None:
+    def __init__(self, store: PostgresStore, db: psycopg.Connection[tuple[Any, ...]]) -> None:
         self.store = store
         self.db = db
+        self.decisions = Decisions(store._db)
         self.name = f"example-{next(_projects)}"
 
     def submit(self, texts: Sequence[str]) -> list[DocumentId]:
@@ -146,12 +149,57 @@ class Project:
         )
         return {key for key, _ in rows}
 
+    def decide(self, random: Random) -> None:
+        """Merge two entities, or split one, or take a decision back, if that can be."""
+        canonical, decisions = self.canonical(), self.decisions
+        known = sorted(canonical)
+        choice = random.random()
+        if choice < 0.25 and (standing := [each for each in decisions.all(self.name) if not each["taken_back_at"]]):
+            assert decisions.take_back(random.choice(standing)["id"], self.name, "test")
+            return
+        one, other = random.choice(known), random.choice(known)
+        if canonical[one] != canonical[other]:
+            decided = decisions.merge(self.ids[one], self.ids[other], self.name, "", "test")
+            after = self.canonical()
+            assert after[one] == after[other]
+            assert decided.decision["holds"]
+            return
+        names = [name for name in known if canonical[name] == canonical[one]]
+        if len(names) > 1:
+            away = random.sample(names, random.randint(1, len(names) - 1))
+            decided = decisions.split(self.ids[one], {name: [name] for name in away}, self.name, "", "test")
+            after = self.canonical()
+            assert {after[name] for name in away}.isdisjoint({after[name] for name in names if name not in away})
+            assert len({after[name] for name in away}) == 1
+            assert decided.decision["holds"]
+
+    @property
+    def ids(self) -> dict[str, str]:
+        """Id of each name."""
+        rows = self.db.execute(
+            "select e.key, e.id::text from entities e join projects p on p.id = e.project_id where p.name = %s", (self.name,)
+        )
+        return dict(rows.fetchall())
+
+    def decided(self) -> list[Decision]:
+        """The decisions that were not taken back, the oldest first."""
+        rows = self.db.execute(
+            "select d.kind, array(select key from decided_names where decision_id = d.id and bound),"
+            " array(select key from decided_names where decision_id = d.id and not bound) from entity_decisions d"
+            " join projects p on p.id = d.project_id where p.name = %s and d.taken_back_at is null order by d.number",
+            (self.name,),
+        )
+        return [Decision(kind, frozenset(bound), frozenset(rest)) for kind, bound, rest in rows]
+
     def end(self) -> None:
         self.db.execute("delete from projects where name = %s", (self.name,))
 
 
-def played(project: Project, case: Case, random: Random) -> list[DocumentId]:
-    """Let the documents arrive; after each, the database and the reference agree, and the graph hears of what changed."""
+def played(project: Project, case: Case, random: Random, decisions: float = 0) -> list[DocumentId]:
+    """Let the documents arrive; after each, the database and the reference agree, and the graph hears of what changed.
+
+    ``decisions``: how likely a person decides something after a document.
+    """
     documents = project.submit(["x" * len(names) for names in case.documents])
     known: set[str] = set()
     waiting, sent = list(case.links), list[Link]()
@@ -163,8 +211,11 @@ def played(project: Project, case: Case, random: Random) -> list[DocumentId]:
         waiting = [each for each in waiting if each not in now]
         sent += now
         project.resolve(document, names, now)
+        assert project.canonical() == canonicalize(known, sent, project.decided())
+        while random.random() < decisions:
+            project.decide(random)
         after = project.canonical()
-        assert after == canonicalize(known, sent)
+        assert after == canonicalize(known, sent, project.decided())
         changed = {name for name in before if before[name] != after[name]}
         concerned = changed | {before[name] for name in changed} | {after[name] for name in changed}
         assert concerned <= project.told()
@@ -181,7 +232,7 @@ def played(project: Project, case: Case, random: Random) -> list[DocumentId]:
 @example(Case(ONE_EACH[::-1], BRIDGE, (3,)), Random(5))
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 def test_names_are_linked_as_if_all_had_come_at_once_and_dropped_as_if_they_had_never_come(
-    store: PostgresStore, db: psycopg.Connection[tuple[str, str]], case: Case, random: Random
+    store: PostgresStore, db: psycopg.Connection[tuple[Any, ...]], case: Case, random: Random
 ) -> None:
     project = Project(store, db)
     try:
@@ -191,5 +242,39 @@ def test_names_are_linked_as_if_all_had_come_at_once_and_dropped_as_if_they_had_
         kept = {name for n, names in enumerate(case.documents) if n not in case.dropped for name in names}
         links = [each for each in case.links if {each.left, each.right} <= kept]
         assert project.canonical() == canonicalize(kept, links)
+    finally:
+        project.end()
+
+
+PAIRS = (link(CLINTON, KLINTON, "strong"), link(HILLARY, RODHAM, "strong"), link(KLINTON, BILL, "strong"))
+
+
+@given(cases(), st.integers(0, 2**32).map(Random))
+@example(Case(ONE_EACH, BRIDGE, (1,)), Random(1))
+@example(Case(ONE_EACH[::-1], PAIRS, (2, 3)), Random(2))
+@example(Case(ONE_EACH, SEVERAL, (0, 4)), Random(3))
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+def test_decisions_hold_whatever_comes_goes_and_comes_again(
+    store: PostgresStore, db: psycopg.Connection[tuple[Any, ...]], case: Case, random: Random
+) -> None:
+    project = Project(store, db)
+    try:
+        documents = played(project, case, random, decisions=0.6)
+        before = project.canonical()
+        for number in case.dropped:
+            project.forget(documents[number])
+        kept = {name for n, names in enumerate(case.documents) if n not in case.dropped for name in names}
+        links = [each for each in case.links if {each.left, each.right} <= kept]
+        assert project.canonical() == canonicalize(kept, links, project.decided())
+        gone = [each for each in case.links if each not in links]
+        for number in case.dropped:
+            kept |= set(case.documents[number])
+            now = [each for each in gone if {each.left, each.right} <= kept]
+            gone = [each for each in gone if each not in now]
+            project.resolve(documents[number], case.documents[number], now)
+        assert project.canonical() == before
+        for each in project.decisions.all(project.name):
+            project.decisions.take_back(each["id"], project.name, "test")
+        assert project.canonical() == canonicalize(case.names, case.links)
     finally:
         project.end()

@@ -361,3 +361,18 @@ select page_of_document(%(document)s, %(project)s, %(number)s);
 
 -- name: places_of
 select places_of(%(ranges)s, %(project)s);
+
+-- name: merge_entities
+select merge_entities(%(one)s, %(other)s, %(within)s, %(reason)s, %(by)s);
+
+-- name: split_entity
+select split_entity(%(entity)s, %(names)s, %(within)s, %(reason)s, %(by)s);
+
+-- name: take_back_decision
+select take_back_decision(%(decision)s, %(within)s, %(by)s);
+
+-- name: decisions_of
+select decision from decisions_of(%(entity)s);
+
+-- name: list_decisions
+select decision from list_decisions(%(project)s, %(before)s, %(limit)s);

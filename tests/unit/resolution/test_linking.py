@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.model import EntityType
-from pipeline.stages.linking import Link, canonicalize, link, specificity
+from pipeline.stages.canonicalizing import canonicalize
+from pipeline.stages.linking import Link, link, specificity
 from pipeline.stages.names import blocking_keys, normalize
 
 PERSON, ORGANIZATION, LOCATION = EntityType.PERSON, EntityType.ORGANIZATION, EntityType.LOCATION

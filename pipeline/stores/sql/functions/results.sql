@@ -153,7 +153,10 @@ begin
             from jsonb_to_recordset(p_links) as x
                 ("left" text, "right" text, strong boolean, reason text, score real, by_document boolean)
             on conflict do nothing returning left_id, right_id)
-        select array_agg(id) into v_linked from (select left_id as id from linked union select right_id from linked) t;
+        select array_agg(id) into v_linked from (
+            select left_id as id from linked union select right_id from linked
+            union select n.name_id from decided_names n join jsonb_to_recordset(p_names) as x (key text)
+                on n.name_id = derived_id('entity', d.project_id::text, x.key)) t;
         perform relink(d.project_id, v_parted || v_linked);
     end if;
     select array_agg(distinct entity_id) into v_before from mentions where document_id = p_document and entity_id is not null;
@@ -188,7 +191,8 @@ begin
     on conflict (project_id, entity_id) do update set number = default;
     select array_agg(id) into v_around from (
         select right_id as id from entity_links where left_id = any (v_unused)
-        union select left_id from entity_links where right_id = any (v_unused)) t
+        union select left_id from entity_links where right_id = any (v_unused)
+        union select x from unnest(v_unused) u cross join lateral decided_with(u) x) t
     where id <> all (v_unused);
     delete from entities where id = any (v_unused);
     perform relink(p_project, v_around);
@@ -222,81 +226,6 @@ begin
     where id = p_document;
     perform relink(v_project, v_parted);
     perform drop_unused(v_project, v_before || v_parted);
-end $$;
-
--- Compute anew which entity each name stands for, around the given names. The result depends on names and links alone:
--- strong links make components; from each, the weak links are followed to where none leads further, and if that is one component,
--- the first belongs to it. ``stages.linking.canonicalize`` says the same in Python, and a test compares the two.
-create or replace function relink(p_project uuid, p_ids uuid[]) returns void language plpgsql as $$
-declare
-    v_affected uuid[];
-begin
-    if p_ids is null then
-        return;
-    end if;
-    with recursive affected (id) as (
-        select unnest(p_ids)
-        union
-        select n.id from affected a cross join lateral (
-            select right_id as id from entity_links where left_id = a.id and strong
-            union all select left_id from entity_links where right_id = a.id) n
-    ) select array_agg(id) into v_affected from affected;
-
-    with recursive reach (id, member) as (
-        select i, i from unnest(v_affected) i
-        union
-        select r.id, n.id from reach r cross join lateral (
-            select right_id as id from entity_links where left_id = r.member and strong
-            union all select left_id from entity_links where right_id = r.member and strong) n
-    ), best as (
-        select distinct on (r.id) r.id, e.id as root
-        from reach r join entities e on e.id = r.member
-        order by r.id, e.tokens desc, length(substring(e.key from position('/' in e.key) + 1)) desc, e.key collate "C"
-    )
-    update entities e set root = best.root from best where e.id = best.id and e.root is distinct from best.root;
-
-    with recursive starts as (
-        select distinct root from entities where id = any (v_affected)
-    ), onward (start, place) as (
-        select root, root from starts
-        union
-        select o.start, t.root
-        from onward o
-        join entities s on s.root = o.place
-        join entity_links l on l.left_id = s.id and not l.strong
-        join entities t on t.id = l.right_id
-        where t.root <> o.place
-    ), ends as (
-        select o.start, o.place from onward o
-        where not exists (
-            select from entities s
-            join entity_links l on l.left_id = s.id and not l.strong
-            join entities t on t.id = l.right_id
-            where s.root = o.place and t.root <> o.place)
-    ), homes as (
-        select start, min(place::text)::uuid as home from ends group by start having count(*) = 1
-    ), outcome as (
-        select e.id, nullif(coalesce(h.home, e.root), e.id) as merged_into, why.reason, why.score
-        from entities e
-        left join homes h on h.start = e.root
-        left join lateral (
-            select l.reason, l.score from entity_links l
-            where l.left_id = e.id or (l.right_id = e.id and l.strong)
-            order by l.strong desc, l.score desc, l.reason limit 1) why on true
-        where e.id = any (v_affected)
-    ), changed as (
-        update entities e set
-            merged_into = o.merged_into,
-            merge_reason = case when o.merged_into is not null then o.reason end,
-            merge_score = case when o.merged_into is not null then o.score end
-        from outcome o, entities before
-        where e.id = o.id and before.id = o.id and e.merged_into is distinct from o.merged_into
-        returning e.id, e.merged_into, before.merged_into as merged_before
-    )
-    insert into graph_changes (project_id, entity_id)
-    select distinct p_project, x from changed, unnest(array[changed.id, changed.merged_into, changed.merged_before]) x
-    where x is not null order by x
-    on conflict (project_id, entity_id) do update set number = default;
 end $$;
 
 -- p_relations: [{subject, predicate, object, start, end, confidence}], the last portion, ends by entity id. Replaces the

@@ -1167,6 +1167,155 @@ begin
     perform tell_due();
 end $$;
 
+-- What people decide of entities, and what they decided. p_within is the only project that may be seen; "" is any. Each change relinks the
+-- names concerned at once, and leaves a note by which the graph follows.
+
+-- Whether it is so: a later decision may say otherwise.
+create or replace function decision_holds(d entity_decisions) returns boolean language sql stable as $$
+    with named as (
+        select c.entity_id, t.bound from decided_names t join canonical_entities c on c.name_id = t.name_id where t.decision_id = d.id
+    )
+    select d.taken_back_at is null and (select count(distinct entity_id) <= 1 from named where bound)
+        and (d.kind = 'merge' or not exists (select from named a join named b using (entity_id) where a.bound and not b.bound))
+$$;
+
+create or replace function decision_facts(d entity_decisions) returns jsonb language sql stable as $$
+    select jsonb_build_object('id', d.id, 'kind', d.kind, 'names', d.names, 'reason', d.reason, 'by', d.made_by, 'at', d.made_at,
+                              'holds', decision_holds(d), 'taken_back_by', d.taken_back_by, 'taken_back_at', d.taken_back_at)
+$$;
+
+-- The decisions that name one of its names, the newest first.
+create or replace function decisions_of(p_entity uuid) returns table (decision jsonb) language sql stable as $$
+    select decision_facts(d) from entity_decisions d
+    where d.taken_back_at is null and exists (
+        select from decided_names t where t.decision_id = d.id and t.name_id in (select names_of(p_entity)))
+    order by d.number desc
+$$;
+
+-- All of a project, those that were taken back too, the newest first; p_before: older than the one of this id.
+create or replace function list_decisions(p_project text, p_before uuid, p_limit integer) returns table (decision jsonb)
+language sql stable as $$
+    select decision_facts(d) from entity_decisions d
+    where d.project_id = (select id from projects where name = p_project)
+      and (p_before is null or d.number < (select number from entity_decisions where id = p_before))
+    order by d.number desc limit p_limit
+$$;
+
+-- Write down a decision and have it take effect: its facts, and in `overruled` those that held before and do not hold any more. For use
+-- inside other functions, which hold the project's names.
+create or replace function decide(p_project uuid, p_kind text, p_names text[], p_reason text, p_by text, p_bound uuid[], p_rest uuid[])
+returns jsonb language plpgsql as $$
+declare
+    v_held constant uuid[] := array(
+        select d.id from entity_decisions d where d.project_id = p_project and d.taken_back_at is null and decision_holds(d));
+    v_decision uuid;
+begin
+    insert into entity_decisions (project_id, kind, names, reason, made_by)
+    values (p_project, p_kind, p_names, p_reason, p_by) returning id into v_decision;
+    insert into decided_names (decision_id, name_id, key, bound)
+    select v_decision, e.id, e.key, e.id = any (p_bound) from entities e where e.id = any (p_bound || p_rest);
+    perform relink(p_project, p_bound || p_rest);
+    return (select decision_facts(d) from entity_decisions d where d.id = v_decision) || jsonb_build_object('overruled', (
+        select coalesce(jsonb_agg(decision_facts(d) order by d.number desc), '[]') from entity_decisions d
+        where d.id = any (v_held) and not decision_holds(d)));
+end $$;
+
+-- Hold the names of an entity's project until this transaction ends; the entity that the name stands for then, null: there is none.
+create or replace function hold_entity(p_entity uuid, p_within text) returns canonical_entities language plpgsql as $$
+declare
+    e canonical_entities;
+begin
+    perform pg_advisory_xact_lock(hashtext('names'), hashtext(n.project_id::text)) from entities n where n.id = p_entity;
+    select c.* into e from canonical_entities c join projects p on p.id = c.project_id where c.name_id = p_entity and p_within in ('', p.name);
+    return e;
+end $$;
+
+-- Two entities are one from now on: {decision, entity}, or {fault}: no_such_entity, one_already.
+create or replace function merge_entities(p_one uuid, p_other uuid, p_within text, p_reason text, p_by text) returns jsonb
+language plpgsql as $$
+declare
+    a canonical_entities := hold_entity(p_one, p_within);
+    b canonical_entities := hold_entity(p_other, p_within);
+    v_all uuid[];
+    v_bound uuid[];
+    v_decision jsonb;
+begin
+    if a.entity_id is null or b.entity_id is null or a.project_id <> b.project_id then
+        return jsonb_build_object('fault', 'no_such_entity');
+    elsif a.entity_id = b.entity_id then
+        return jsonb_build_object('fault', 'one_already');
+    end if;
+    v_all := array(select names_of(a.entity_id) union all select names_of(b.entity_id));
+    v_bound := array(select id from entities where root in (a.entity_id, b.entity_id));
+    v_decision := decide(
+        a.project_id, 'merge', array[shown_name(a.entity_id), shown_name(b.entity_id)], p_reason, p_by, v_bound, v_all);
+    return jsonb_build_object('decision', v_decision, 'entity', (select entity_id from canonical_entities where name_id = p_one));
+end $$;
+
+create or replace function shown_name(p_entity uuid) returns text language sql stable as $$
+    select coalesce((select name from entity_summary(p_entity)), (select split_part(key, '/', 2) from entities where id = p_entity), '')
+$$;
+
+-- Some names of an entity are one of their own from now on: {decision, entity, new_entity}, or {fault, names}: no_such_entity, no_such_name,
+-- nothing_left. p_names: [{name, keys}]; a spelling is the name of one of its keys, or else each name of the entity that is only spelt so.
+create or replace function split_entity(p_entity uuid, p_names jsonb, p_within text, p_reason text, p_by text) returns jsonb
+language plpgsql as $$
+declare
+    e canonical_entities := hold_entity(p_entity, p_within);
+    v_all uuid[];
+    v_bound uuid[];
+    v_unknown text[];
+    v_decision jsonb;
+begin
+    if e.entity_id is null then
+        return jsonb_build_object('fault', 'no_such_entity');
+    end if;
+    v_all := array(select names_of(e.entity_id));
+    with asked as (
+        select x.name, x.keys from jsonb_to_recordset(p_names) as x (name text, keys text[])
+    ), by_key as (
+        select a.name, n.id from asked a join entities n on n.id = any (v_all) and n.key = any (a.keys)
+    ), by_spelling as (
+        select a.name, n.id from asked a cross join unnest(v_all) n (id)
+        where exists (select from mentions m where m.entity_id = n.id and m.name = a.name)
+          and not exists (select from mentions m where m.entity_id = n.id and m.name not in (select name from asked))
+    ), meant as (
+        select * from by_key union select * from by_spelling
+    )
+    select array_agg(distinct m.id), array(select a.name from asked a where a.name not in (select name from meant))
+    into v_bound, v_unknown from meant m;
+    if cardinality(v_unknown) > 0 then
+        return jsonb_build_object('fault', 'no_such_name', 'names', v_unknown);
+    elsif cardinality(v_bound) = cardinality(v_all) then
+        return jsonb_build_object('fault', 'nothing_left', 'names', '[]'::jsonb);
+    end if;
+    v_decision := decide(
+        e.project_id, 'split', array(select x.name from jsonb_to_recordset(p_names) as x (name text)), p_reason, p_by, v_bound, v_all);
+    return jsonb_build_object(
+        'decision', v_decision,
+        'new_entity', (select entity_id from canonical_entities where name_id = v_bound[1]),
+        'entity', (
+            select c.entity_id from canonical_entities c
+            where c.name_id = any (v_all) and c.name_id <> all (v_bound)
+            order by c.name_id = e.entity_id desc, (select count(*) from mentions m where m.entity_id = c.name_id) desc, c.name_id limit 1));
+end $$;
+
+-- A decision holds no more; false: there is none that does.
+create or replace function take_back_decision(p_decision uuid, p_within text, p_by text) returns boolean language plpgsql as $$
+declare
+    v_project uuid := (
+        select d.project_id from entity_decisions d join projects p on p.id = d.project_id where d.id = p_decision and p_within in ('', p.name));
+begin
+    perform pg_advisory_xact_lock(hashtext('names'), hashtext(v_project::text)) where v_project is not null;
+    update entity_decisions set taken_back_at = now(), taken_back_by = p_by
+    where id = p_decision and project_id = v_project and taken_back_at is null;
+    if not found then
+        return false;
+    end if;
+    perform relink(v_project, array_agg(name_id)) from decided_names where decision_id = p_decision;
+    return true;
+end $$;
+
 -- Which model's vectors the chunks hold, and the change to another: a second column is filled in the background, then takes the
 -- place of the first. Locks are taken in this order: changes of spaces, spaces, chunks. What changes columns does so as their owner:
 -- who works on documents need not be it.
@@ -2107,6 +2256,236 @@ create or replace function release_leases(p_worker text) returns bigint language
     select count(*) from held, tell_due();
 $$;
 
+-- Which entity each name stands for: it follows from names, links and decisions alone, whatever the order in which they came.
+-- ``stages.canonicalizing.canonicalize`` says the same in Python, and a test compares the two.
+
+-- The names that a decision names with this one; p_bound: that it binds to this one.
+create or replace function decided_with(p_name uuid, p_bound boolean default false) returns setof uuid language sql stable rows 1 as $$
+    select o.name_id
+    from decided_names t
+    join entity_decisions d on d.id = t.decision_id and d.taken_back_at is null
+    join decided_names o on o.decision_id = t.decision_id
+    where t.name_id = p_name and o.name_id <> p_name and (not p_bound or t.bound and o.bound)
+$$;
+
+-- Pairs of a project's names that a split keeps apart, unless a later merge names both.
+create or replace function kept_apart(p_project uuid) returns table (one uuid, other uuid, number bigint) language sql stable as $$
+    select a.name_id, b.name_id, d.number
+    from entity_decisions d
+    join decided_names a on a.decision_id = d.id and a.bound
+    join decided_names b on b.decision_id = d.id and not b.bound
+    where d.project_id = p_project and d.kind = 'split' and d.taken_back_at is null and not exists (
+        select from decided_names x
+        join entity_decisions m on m.id = x.decision_id and m.kind = 'merge' and m.taken_back_at is null and m.number > d.number
+        join decided_names y on y.decision_id = x.decision_id and y.name_id = b.name_id
+        where x.name_id = a.name_id)
+$$;
+
+-- The components that strong links and decisions make of these names, which must be all that hang together. p_decided: whether there are
+-- decisions.
+create or replace function components(p_project uuid, p_names uuid[], p_decided boolean) returns table (id uuid, part uuid)
+language plpgsql stable as $$
+#variable_conflict use_column
+declare
+    v_parts uuid[];
+    v_names uuid[];
+    v_broken uuid[];  -- components that a split parts
+begin
+    with recursive reach (id, member) as (
+        select i, i from unnest(p_names) i
+        union
+        select r.id, n.id from reach r cross join lateral (
+            select right_id as id from entity_links where left_id = r.member and strong
+            union all select left_id from entity_links where right_id = r.member and strong
+            union all select e.id from decided_with(r.member, true) x join entities e on e.id = x where p_decided) n
+    ), grouped as (
+        select r.id, min(r.member::text)::uuid as part from reach r group by r.id
+    )
+    select array_agg(g.id), array_agg(g.part) into v_names, v_parts from grouped g;
+    if p_decided then
+        v_broken := array(
+            select distinct a.part from kept_apart(p_project) k
+            join unnest(v_names, v_parts) a (id, part) on a.id = k.one
+            join unnest(v_names, v_parts) b (id, part) on b.id = k.other and b.part = a.part);
+    end if;
+    return query select n.id, n.part from unnest(v_names, v_parts) n (id, part) where v_broken is null or n.part <> all (v_broken);
+    return query
+    select x.id, x.part from unnest(v_broken) b (part)
+    cross join lateral parted(p_project, array(select n.id from unnest(v_names, v_parts) n (id, part) where n.part = b.part)) x;
+end $$;
+
+-- The same where a split parts what hangs together: decisions count from the newest to the oldest, then strong links from the surest on;
+-- what contradicts one before it does not count.
+create or replace function parted(p_project uuid, p_names uuid[]) returns table (id uuid, part uuid) language plpgsql stable as $$
+declare
+    v_names constant uuid[] := array(select e.id from entities e where e.id = any (p_names) order by e.key collate "C");
+    v_parts integer[] := array(select generate_series(1, cardinality(v_names)));
+    v_one integer[];
+    v_other integer[];
+    s record;
+begin
+    for s in
+        with name as (
+            select n.id, n.place::integer as place from unnest(v_names) with ordinality n (id, place)
+        ), said as (
+            select k.number, true as apart, 0::real as score, a.place as one, b.place as other
+            from kept_apart(p_project) k join name a on a.id = k.one join name b on b.id = k.other
+            union all
+            select d.number, false, 0, a.place, b.place
+            from name a
+            join decided_names t on t.name_id = a.id and t.bound
+            join entity_decisions d on d.id = t.decision_id and d.taken_back_at is null
+            join decided_names o on o.decision_id = t.decision_id and o.bound
+            join name b on b.id = o.name_id and b.place > a.place
+            union all
+            select 0, false, max(l.score), least(a.place, b.place), greatest(a.place, b.place)
+            from name a join entity_links l on l.left_id = a.id and l.strong join name b on b.id = l.right_id group by 4, 5
+        )
+        select * from said order by number desc, apart desc, score desc, one, other
+    loop
+        if v_parts[s.one] = v_parts[s.other] then
+            continue;
+        elsif s.apart then
+            v_one := v_one || s.one;
+            v_other := v_other || s.other;
+        elsif not exists (
+            select from unnest(v_one, v_other) x (one, other)
+            where (v_parts[x.one], v_parts[x.other]) in ((v_parts[s.one], v_parts[s.other]), (v_parts[s.other], v_parts[s.one]))) then
+            v_parts := array_replace(v_parts, v_parts[s.other], v_parts[s.one]);
+        end if;
+    end loop;
+    return query select n.id, v_names[v_parts[n.place]] from unnest(v_names) with ordinality n (id, place);
+end $$;
+
+-- Components, by their roots, to which weak links lead from this one. From one that a person joined (p_joined) only those of its best name
+-- count, and none leads to what must stay apart (pairs of p_one and p_other).
+create or replace function leads_to(p_root uuid, p_joined uuid[], p_one uuid[], p_other uuid[]) returns setof uuid
+language sql stable rows 2 as $$
+    select t.root
+    from entities s
+    join entity_links l on l.left_id = s.id and not l.strong
+    join entities t on t.id = l.right_id
+    where s.root = p_root and t.root <> p_root and (s.id = p_root or p_root <> all (p_joined))
+      and not exists (select from unnest(p_one, p_other) x (one, other) where x.one = s.root and x.other = t.root)
+$$;
+
+-- Of components with the one that each would belong to, those that may not: it, or a better one that belongs to it too, must stay apart.
+create or replace function refused(p_starts uuid[], p_homes uuid[], p_one uuid[], p_other uuid[]) returns uuid[] language plpgsql stable as $$
+declare
+    v_refused uuid[] := '{}';
+    v_taken uuid[] := '{}';
+    v_taken_home uuid[] := '{}';
+    s record;
+begin
+    for s in
+        select h.start, h.home from unnest(p_starts, p_homes) h (start, home) join entities e on e.id = h.start
+        where h.start <> h.home and h.start = any (p_one)
+        order by e.tokens desc, length(substring(e.key from position('/' in e.key) + 1)) desc, e.key collate "C"
+    loop
+        if exists (
+            select from unnest(p_one, p_other) x (one, other)
+            where x.one = s.start and (x.other = s.home or x.other in (
+                select t.start from unnest(v_taken, v_taken_home) t (start, home) where t.home = s.home))) then
+            v_refused := v_refused || s.start;
+        else
+            v_taken := v_taken || s.start;
+            v_taken_home := v_taken_home || s.home;
+        end if;
+    end loop;
+    return v_refused;
+end $$;
+
+-- Compute anew which entity each name stands for, around the given names: strong links and decisions make components; from each, the weak
+-- links are followed to where none leads further, and if that is one component, the first belongs to it.
+create or replace function relink(p_project uuid, p_ids uuid[]) returns void language plpgsql as $$
+declare
+    v_affected uuid[];
+    v_decided constant boolean := exists (select from entity_decisions where project_id = p_project and taken_back_at is null);
+    v_joined uuid[] := '{}';
+    v_one uuid[] := '{}';  -- roots that must stay apart, each pair both ways
+    v_other uuid[] := '{}';
+    v_starts uuid[];
+    v_homes uuid[];
+begin
+    if p_ids is null then
+        return;
+    end if;
+    with recursive affected (id) as (
+        select unnest(p_ids)
+        union
+        select n.id from affected a cross join lateral (
+            select right_id as id from entity_links where left_id = a.id and strong
+            union all select left_id from entity_links where right_id = a.id
+            union all select x from decided_with(a.id) x where v_decided) n
+    ) select array_agg(id) into v_affected from affected;
+
+    with parts as materialized (
+        select * from components(p_project, v_affected, v_decided)
+    ), best as (
+        select distinct on (p.part) p.part, e.id as root
+        from parts p join entities e on e.id = p.id
+        order by p.part, e.tokens desc, length(substring(e.key from position('/' in e.key) + 1)) desc, e.key collate "C"
+    )
+    update entities e set root = b.root from parts p join best b using (part) where e.id = p.id and e.root is distinct from b.root;
+
+    if v_decided then
+        v_joined := array(
+            select e.root from entity_decisions d join decided_names t on t.decision_id = d.id and t.bound join entities e on e.id = t.name_id
+            where d.project_id = p_project and d.taken_back_at is null group by d.id, e.root having count(*) > 1);
+        select coalesce(array_agg(x.one), '{}'), coalesce(array_agg(x.other), '{}') into v_one, v_other from (
+            select s.root as one, o.root as other from kept_apart(p_project) k join entities s on s.id = k.one join entities o on o.id = k.other
+            union
+            select o.root, s.root from kept_apart(p_project) k join entities s on s.id = k.one join entities o on o.id = k.other) x
+        where x.one <> x.other;
+    end if;
+
+    with recursive onward (start, place) as (
+        select root, root from entities where id = any (v_affected)
+        union
+        select o.start, n from onward o cross join lateral leads_to(o.place, v_joined, v_one, v_other) n
+    ), homes as (
+        select start, min(place::text)::uuid as home from onward o
+        where not exists (select from leads_to(o.place, v_joined, v_one, v_other)) group by start having count(*) = 1
+    )
+    select array_agg(start), array_agg(home) into v_starts, v_homes from homes;
+
+    with homes as (
+        select h.start, h.home from unnest(v_starts, v_homes) h (start, home)
+        where h.start <> all (refused(v_starts, v_homes, v_one, v_other))
+    ), targets as (
+        select e.id, nullif(coalesce(h.home, e.root), e.id) as merged_into
+        from entities e left join homes h on h.start = e.root where e.id = any (v_affected)
+    ), outcome as (
+        select t.id, t.merged_into, why.reason, why.score
+        from targets t left join lateral why_merged(t.id, t.merged_into) why on t.merged_into is not null
+    ), changed as (
+        update entities e set merged_into = o.merged_into, merge_reason = o.reason, merge_score = o.score
+        from outcome o, entities before
+        where e.id = o.id and before.id = o.id
+          and (e.merged_into, e.merge_reason, e.merge_score) is distinct from (o.merged_into, o.reason, o.score)
+        returning e.id, e.merged_into, before.merged_into as merged_before
+    )
+    insert into graph_changes (project_id, entity_id)
+    select distinct p_project, x from changed, unnest(array[changed.id, changed.merged_into, changed.merged_before]) x
+    where x is not null and changed.merged_into is distinct from changed.merged_before order by x
+    on conflict (project_id, entity_id) do update set number = default;
+end $$;
+
+-- Why a name stands for an entity: its surest link; where a person bound it, that, unless a link leads straight to the entity.
+create or replace function why_merged(p_name uuid, p_entity uuid) returns table (reason text, score real) language sql stable rows 1 as $$
+    with links as (
+        select l.reason, l.score, l.strong, p_entity in (l.left_id, l.right_id) as straight
+        from entity_links l where l.left_id = p_name or (l.right_id = p_name and l.strong)
+    ), bound as (
+        select from decided_with(p_name, true) x join canonical_entities c on c.name_id = x limit 1
+    )
+    select l.reason, l.score from (
+        select * from links
+        union all
+        select 'decided by a person', 1, true, true from bound where not exists (select from links where straight)) l
+    order by (l.straight and exists (select from bound)) desc, l.strong desc, l.score desc, l.reason limit 1
+$$;
+
 -- Documents that come from earlier systems, and our own that nobody went on with.
 
 -- Of these rows of an old table, those that were moved already.
@@ -2990,7 +3369,10 @@ begin
             from jsonb_to_recordset(p_links) as x
                 ("left" text, "right" text, strong boolean, reason text, score real, by_document boolean)
             on conflict do nothing returning left_id, right_id)
-        select array_agg(id) into v_linked from (select left_id as id from linked union select right_id from linked) t;
+        select array_agg(id) into v_linked from (
+            select left_id as id from linked union select right_id from linked
+            union select n.name_id from decided_names n join jsonb_to_recordset(p_names) as x (key text)
+                on n.name_id = derived_id('entity', d.project_id::text, x.key)) t;
         perform relink(d.project_id, v_parted || v_linked);
     end if;
     select array_agg(distinct entity_id) into v_before from mentions where document_id = p_document and entity_id is not null;
@@ -3025,7 +3407,8 @@ begin
     on conflict (project_id, entity_id) do update set number = default;
     select array_agg(id) into v_around from (
         select right_id as id from entity_links where left_id = any (v_unused)
-        union select left_id from entity_links where right_id = any (v_unused)) t
+        union select left_id from entity_links where right_id = any (v_unused)
+        union select x from unnest(v_unused) u cross join lateral decided_with(u) x) t
     where id <> all (v_unused);
     delete from entities where id = any (v_unused);
     perform relink(p_project, v_around);
@@ -3059,81 +3442,6 @@ begin
     where id = p_document;
     perform relink(v_project, v_parted);
     perform drop_unused(v_project, v_before || v_parted);
-end $$;
-
--- Compute anew which entity each name stands for, around the given names. The result depends on names and links alone:
--- strong links make components; from each, the weak links are followed to where none leads further, and if that is one component,
--- the first belongs to it. ``stages.linking.canonicalize`` says the same in Python, and a test compares the two.
-create or replace function relink(p_project uuid, p_ids uuid[]) returns void language plpgsql as $$
-declare
-    v_affected uuid[];
-begin
-    if p_ids is null then
-        return;
-    end if;
-    with recursive affected (id) as (
-        select unnest(p_ids)
-        union
-        select n.id from affected a cross join lateral (
-            select right_id as id from entity_links where left_id = a.id and strong
-            union all select left_id from entity_links where right_id = a.id) n
-    ) select array_agg(id) into v_affected from affected;
-
-    with recursive reach (id, member) as (
-        select i, i from unnest(v_affected) i
-        union
-        select r.id, n.id from reach r cross join lateral (
-            select right_id as id from entity_links where left_id = r.member and strong
-            union all select left_id from entity_links where right_id = r.member and strong) n
-    ), best as (
-        select distinct on (r.id) r.id, e.id as root
-        from reach r join entities e on e.id = r.member
-        order by r.id, e.tokens desc, length(substring(e.key from position('/' in e.key) + 1)) desc, e.key collate "C"
-    )
-    update entities e set root = best.root from best where e.id = best.id and e.root is distinct from best.root;
-
-    with recursive starts as (
-        select distinct root from entities where id = any (v_affected)
-    ), onward (start, place) as (
-        select root, root from starts
-        union
-        select o.start, t.root
-        from onward o
-        join entities s on s.root = o.place
-        join entity_links l on l.left_id = s.id and not l.strong
-        join entities t on t.id = l.right_id
-        where t.root <> o.place
-    ), ends as (
-        select o.start, o.place from onward o
-        where not exists (
-            select from entities s
-            join entity_links l on l.left_id = s.id and not l.strong
-            join entities t on t.id = l.right_id
-            where s.root = o.place and t.root <> o.place)
-    ), homes as (
-        select start, min(place::text)::uuid as home from ends group by start having count(*) = 1
-    ), outcome as (
-        select e.id, nullif(coalesce(h.home, e.root), e.id) as merged_into, why.reason, why.score
-        from entities e
-        left join homes h on h.start = e.root
-        left join lateral (
-            select l.reason, l.score from entity_links l
-            where l.left_id = e.id or (l.right_id = e.id and l.strong)
-            order by l.strong desc, l.score desc, l.reason limit 1) why on true
-        where e.id = any (v_affected)
-    ), changed as (
-        update entities e set
-            merged_into = o.merged_into,
-            merge_reason = case when o.merged_into is not null then o.reason end,
-            merge_score = case when o.merged_into is not null then o.score end
-        from outcome o, entities before
-        where e.id = o.id and before.id = o.id and e.merged_into is distinct from o.merged_into
-        returning e.id, e.merged_into, before.merged_into as merged_before
-    )
-    insert into graph_changes (project_id, entity_id)
-    select distinct p_project, x from changed, unnest(array[changed.id, changed.merged_into, changed.merged_before]) x
-    where x is not null order by x
-    on conflict (project_id, entity_id) do update set number = default;
 end $$;
 
 -- p_relations: [{subject, predicate, object, start, end, confidence}], the last portion, ends by entity id. Replaces the
@@ -3535,6 +3843,7 @@ insert into schema_migrations (name, sha256) values
     ('0023_sessions.sql', '9a72ccedb443b644b57dfc011b3f90c5d2bb74a031fa64837d29f0a278173cfa'),
     ('0024_events.sql', 'eb9554ac394401af32880e44752e6dee9d006d6f2b7705ccb396bbb9d4c8be60'),
     ('0025_places.sql', '15b1b90812e41080fac8b660ffbf5a68b87181c4e773b9053006f2b4c5b31582'),
+    ('0026_decisions.sql', 'c2e57b94e6350ad8116aaf928689954c7349c94350809999d1cb49adbcae38ce'),
     ('functions/answers.sql', 'aa6bb9d3acc135ea3ab4034ff317935fafb0f3d071fec2982cf4450ee65f1c4c'),
     ('functions/api_keys.sql', '36d3f1bfdb6cf5e28d2815c296ac9875dc04ca8f4804c318bd043730682c55e9'),
     ('functions/api_sessions.sql', '6ade3e64a478b83586efa0a6ba361a9e64dd3ff77fd7fc8dbd0700849ddebbd3'),
@@ -3545,6 +3854,7 @@ insert into schema_migrations (name, sha256) values
     ('functions/costs.sql', '2d4edf6e1973493d39ece41923caf8c7f3e5f3f6a75f62d927b3d534d29e3e89'),
     ('functions/counts.sql', '538731d8e169fb193c34fdb0ca936381f5b5cb736f183ddbff2462359f336733'),
     ('functions/crashes.sql', '6b56bb6425105ca352952fe964a1495c5a100f01d7ece5c0c83f9dcbbd800939'),
+    ('functions/decisions.sql', 'f9b93f37fee94f7c846190090ea4441317f7c7383de837d4790efe29c310bc0a'),
     ('functions/embeddings.sql', 'cb2a5c9de3ff47b0bc811138510694e4fead2741873cac97058de2a4be1bc3e4'),
     ('functions/entities.sql', 'a255593fd1c08a203fc6573a755553f99c501a47b341f1ac4aa544a72d78b384'),
     ('functions/events.sql', 'ddc1c571776d287a80dc7bfe30f0de02fddc58679a1771aa3e212c750c0619f6'),
@@ -3552,6 +3862,7 @@ insert into schema_migrations (name, sha256) values
     ('functions/graph_content.sql', 'fbd9a7129eea93bd2b67bf833e2f2fc4572e477f1a86e02350070dddf460abcb'),
     ('functions/jobs.sql', '110d594bad1c04f6a9c7772f7a705c555f5cb27c8eb116edd45ab54309380770'),
     ('functions/lifecycle.sql', 'c58417b9b6b00ca35f4d531eca6ddbee549aa7ce3097c4c03392e971002b432d'),
+    ('functions/linking.sql', 'ac1e400dde7c8151f5b1bdc646082130bca11f2edd360741e64ae64b1dcb6abb'),
     ('functions/moving.sql', '7307aed8efdb22603b88519c1d6ac89842c871367fb20d7aeb67dee92446aa4f'),
     ('functions/parts.sql', '7854a11d47ada7a28d856561ccd8c1182b4a1a47b978dd5218873eb439862571'),
     ('functions/pauses.sql', '34169ea352ff14b7e381ae513fc7608a51b5365e34d6f52aadaa0b89a67cc8c2'),
@@ -3559,7 +3870,7 @@ insert into schema_migrations (name, sha256) values
     ('functions/portions.sql', 'cc827f86cd199c3af0704dad59df5279bc92aad7e9692a3d53fbfceaeb0ac642'),
     ('functions/reading.sql', 'c0c98259f2816c1978c0ea6a51ce675d3594a35423e2b098c2194cc0d4acda1b'),
     ('functions/relations.sql', 'aab12337d118791f085167f7938d5ce0441d9e3ba5281e807baffc4e65f2b5a1'),
-    ('functions/results.sql', 'b34b1ff56cbafa0ad13c8a4c8693a3adbcea822d47fadb9e14143322d9fac014'),
+    ('functions/results.sql', '43dfe5e26d69a014e5f1bcdf7eddde6ee8898bc3d6a98ca172bf29076e2666d9'),
     ('functions/search.sql', '6f929682610ea6afe352c2626dfc02997cd337b722378767ea0b6a0a6cef62b9'),
     ('functions/summaries.sql', 'a09c02b8893402f5d7622b17a88b28a25f8ecee361b1c87ef271b3c4f2231b3c'),
     ('functions/turns.sql', '156b758a6bccb4deb6ef5abf4c3ce9f7fd0da421c6eb25e65b7775f62b48d72d'),
@@ -3570,8 +3881,8 @@ on conflict (name) do update set sha256 = excluded.sha256, applied_at = now();
 -- may do anything. Runs after every migration, and does nothing where these roles do not exist.
 do $access$
 declare
-    v_tables constant text[] := '{answer_uses,api_keys,api_links,api_sessions,api_uploads,batch_question_uses,batch_questions,budgets,canonical_entities,canonical_evidence,chunks,document_counts,document_jobs,document_parts,document_processing_history,document_steps,documents,embedding_portions,embedding_spaces,entities,entity_keys,entity_links,files_unused,graph_changes,graph_outdated,graph_touched,graph_turns,mentions,moved_documents,pages,paid_answers,paid_batches,paid_calls,paid_usage,paused_queues,permitted_moves,project_usage,projects,relation_mentions,relationship_evidence,relationships,schema_migrations,staged_rows}';
-    v_functions constant text[] := '{add_children,advance,amount_text,ask_for_graphs,batches_due,begin_batch,begin_call,begin_part,begin_step,budget_refusal,budget_state,cancel_documents,cancel_embeddings,candidate_names,candidates_of,change_embeddings,changed_documents,changes_horizon,check_move,chunk_digest,chunk_dimension,claim_documents,comes_again,commit_chunks,commit_graph,commit_job,commit_mentions,commit_node,commit_pages,commit_part,commit_resolution,count_added,count_changed,count_removed,count_usage,create_api_key,dates_near,delete_document,derived_id,document_facts,document_format,document_news,document_progress,document_results,document_state,documents_of_entity,drop_call,drop_job,drop_old_answers,drop_old_questions,drop_portions,drop_relations,drop_unused,embedding_progress,end_api_session,end_batch,end_call,end_lost_calls,end_part,end_turn,end_turns_of,end_with_error,ensure_project,entities_in,entity_mentions,entity_of,entity_summaries,entity_summary,entity_types,fail_part,fail_step,failed_parts,file_of,file_of_document,files_removed,find_passages,finish_embeddings,finish_step,first_api_key,fold_counts,forget_answers,forget_questions,forget_results,given_up,graph_around,graph_busy,graph_is_outdated,graph_of_project,graph_pairs,graph_part,graph_related,graph_work,hand_over,has_node,hold_batch,hold_lease,hold_on,hold_part,hold_questions,job_of,join_parts,join_questions,keep_answers,keep_file,known_documents,leave_questions,list_api_keys,list_documents,list_embeddings,list_entities,list_pauses,list_projects,make_api_link,mark_unused_files,mentions_of,missing_parts,move_documents,moved_sources,names_of,new_token,news_of_document,next_due,next_entities,next_step,next_wait,node_of,note_batch,note_changes,note_embedding_fault,note_part,note_unused_files,oldest_pending,on_its_way,open_api_session,open_embeddings,outdated_documents,outdated_done,page_of_document,pair_weights,parts_finished,parts_lost,pass_on,pass_questions,passage,path_between,pause_queue,paused_queue,place_of,places_of,portions,project_costs,project_counts,put_together,question_call,questions_of_batch,questions_ready,questions_suffice,range_of,reading_of,related_of,relation_mentions_of,relation_passages,relation_weights,relations_among,relations_in,relations_of,release_lease,release_leases,release_part,relink,renew_lease,renew_part,renew_turn,repair_documents,report_crash,report_part_crash,reprocess_documents,require_embeddings,restart_document,restart_stalled,resume_queue,retry_documents,revoke_api_key,revoke_api_keys,running_status,save_job,save_job_part,save_relationships,save_vectors,search_chunks,select_documents,set_aside,set_budget,settle_questions,split_document,stage_rows,stalled_documents,stands_still,submit_documents,submit_uploads,take_answers,take_batch,take_graph_turn,take_refresh_turn,take_turn,take_unfilled,take_unused_files,tell_due,tell_finished,tell_of_document,tell_waiting,text_around,torn_pages,usage_cost,use_api_key,use_api_session,waiting_questions,waits_for_batch,waits_for_budget,wake_jobs,was_told,windows}';
+    v_tables constant text[] := '{answer_uses,api_keys,api_links,api_sessions,api_uploads,batch_question_uses,batch_questions,budgets,canonical_entities,canonical_evidence,chunks,decided_names,document_counts,document_jobs,document_parts,document_processing_history,document_steps,documents,embedding_portions,embedding_spaces,entities,entity_decisions,entity_keys,entity_links,files_unused,graph_changes,graph_outdated,graph_touched,graph_turns,mentions,moved_documents,pages,paid_answers,paid_batches,paid_calls,paid_usage,paused_queues,permitted_moves,project_usage,projects,relation_mentions,relationship_evidence,relationships,schema_migrations,staged_rows}';
+    v_functions constant text[] := '{add_children,advance,amount_text,ask_for_graphs,batches_due,begin_batch,begin_call,begin_part,begin_step,budget_refusal,budget_state,cancel_documents,cancel_embeddings,candidate_names,candidates_of,change_embeddings,changed_documents,changes_horizon,check_move,chunk_digest,chunk_dimension,claim_documents,comes_again,commit_chunks,commit_graph,commit_job,commit_mentions,commit_node,commit_pages,commit_part,commit_resolution,components,count_added,count_changed,count_removed,count_usage,create_api_key,dates_near,decide,decided_with,decision_facts,decision_holds,decisions_of,delete_document,derived_id,document_facts,document_format,document_news,document_progress,document_results,document_state,documents_of_entity,drop_call,drop_job,drop_old_answers,drop_old_questions,drop_portions,drop_relations,drop_unused,embedding_progress,end_api_session,end_batch,end_call,end_lost_calls,end_part,end_turn,end_turns_of,end_with_error,ensure_project,entities_in,entity_mentions,entity_of,entity_summaries,entity_summary,entity_types,fail_part,fail_step,failed_parts,file_of,file_of_document,files_removed,find_passages,finish_embeddings,finish_step,first_api_key,fold_counts,forget_answers,forget_questions,forget_results,given_up,graph_around,graph_busy,graph_is_outdated,graph_of_project,graph_pairs,graph_part,graph_related,graph_work,hand_over,has_node,hold_batch,hold_entity,hold_lease,hold_on,hold_part,hold_questions,job_of,join_parts,join_questions,keep_answers,keep_file,kept_apart,known_documents,leads_to,leave_questions,list_api_keys,list_decisions,list_documents,list_embeddings,list_entities,list_pauses,list_projects,make_api_link,mark_unused_files,mentions_of,merge_entities,missing_parts,move_documents,moved_sources,names_of,new_token,news_of_document,next_due,next_entities,next_step,next_wait,node_of,note_batch,note_changes,note_embedding_fault,note_part,note_unused_files,oldest_pending,on_its_way,open_api_session,open_embeddings,outdated_documents,outdated_done,page_of_document,pair_weights,parted,parts_finished,parts_lost,pass_on,pass_questions,passage,path_between,pause_queue,paused_queue,place_of,places_of,portions,project_costs,project_counts,put_together,question_call,questions_of_batch,questions_ready,questions_suffice,range_of,reading_of,refused,related_of,relation_mentions_of,relation_passages,relation_weights,relations_among,relations_in,relations_of,release_lease,release_leases,release_part,relink,renew_lease,renew_part,renew_turn,repair_documents,report_crash,report_part_crash,reprocess_documents,require_embeddings,restart_document,restart_stalled,resume_queue,retry_documents,revoke_api_key,revoke_api_keys,running_status,save_job,save_job_part,save_relationships,save_vectors,search_chunks,select_documents,set_aside,set_budget,settle_questions,shown_name,split_document,split_entity,stage_rows,stalled_documents,stands_still,submit_documents,submit_uploads,take_answers,take_back_decision,take_batch,take_graph_turn,take_refresh_turn,take_turn,take_unfilled,take_unused_files,tell_due,tell_finished,tell_of_document,tell_waiting,text_around,torn_pages,usage_cost,use_api_key,use_api_session,waiting_questions,waits_for_batch,waits_for_budget,wake_jobs,was_told,why_merged,windows}';
     o record;
 begin
     if (select count(*) from pg_roles where rolname in ('anon', 'authenticated', 'service_role')) < 3 then
