@@ -47,7 +47,6 @@ class Backend:
         self.changes = Changes(self.database)
         self.hub = Hub(self.changes, self.report)
         self.decisions = Decisions(self.database)
-        self.hub = Hub(Changes(self.database), self.report)
         self.board = Board(settings, self.database)
         self.places = Places(self.database)
         kept = KeptPictures(settings.home / "page-images", settings.api_page_images * MEGABYTE)
