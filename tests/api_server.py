@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import httpx
 import uvicorn
@@ -27,6 +27,10 @@ class Served(NamedTuple):
     def key(self, scope: Scope = Scope.WRITE, project: str = "") -> str:
         """A new key."""
         return ApiKeys(self.database).create("test", scope, project).key
+
+    def ask(self, method: str, path: str, **request: Any) -> httpx.Response:  # noqa: ANN401  # as httpx takes them
+        """A request without a key."""
+        return httpx.request(method, self.url + path, timeout=60, **request)
 
     def client(self, scope: Scope = Scope.WRITE, project: str = "") -> httpx.Client:
         """A client with a new key."""

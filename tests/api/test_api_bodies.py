@@ -36,9 +36,9 @@ def test_a_body_that_is_too_large_is_not_taken_in(api: Served) -> None:
     """Its length is told, or not; there is a key, or not."""
     large = b'{"key": "' + b"a" * 300_000 + b'"}'
     for path in (SESSION, "/api/keys"):
-        refused(httpx.post(api.url + path, content=large, headers={"Content-Type": JSON}), 413, "too_large")
+        refused(api.ask("POST", path, content=large, headers={"Content-Type": JSON}), 413, "too_large")
         pieces = (large[at : at + 50_000] for at in range(0, len(large), 50_000))
-        refused(httpx.post(api.url + path, content=pieces, headers={"Content-Type": JSON}), 413, "too_large")
+        refused(api.ask("POST", path, content=pieces, headers={"Content-Type": JSON}), 413, "too_large")
     with api.client(Scope.ADMIN) as admin:
         refused(admin.post("/api/keys", content=large), 413, "too_large")
         fits = b'{"name": "made", "other": "' + b"a" * 200_000 + b'"}'
@@ -48,8 +48,8 @@ def test_a_body_that_is_too_large_is_not_taken_in(api: Served) -> None:
 def test_who_never_ends_a_request_is_not_read_for_ever(api: Served) -> None:
     endless = (b"a" * 65_536 for _ in range(1_000_000))
     with suppress(httpx.WriteError):  # given up before it could be told
-        refused(httpx.post(api.url + SESSION, content=endless, headers={"Content-Type": JSON}), 413, "too_large")
-    assert httpx.get(f"{api.url}/health").status_code == 200
+        refused(api.ask("POST", SESSION, content=endless, headers={"Content-Type": JSON}), 413, "too_large")
+    assert api.ask("GET", "/health").status_code == 200
 
 
 def test_a_byte_now_and_then_is_given_up(settings: Settings) -> None:
@@ -72,7 +72,7 @@ def test_who_goes_away_in_the_middle_is_forgotten(api: Served, caplog: pytest.Lo
     for sent in ("", '{"key'):
         head = f"POST {SESSION} HTTP/1.1\r\nHost: localhost\r\nContent-Type: {JSON}\r\nContent-Length: 100\r\n\r\n{sent}"
         connection(api, head).close()
-    assert httpx.get(f"{api.url}/health").status_code == 200
+    assert api.ask("GET", "/health").status_code == 200
     assert "Traceback" not in caplog.text
 
 
@@ -80,9 +80,9 @@ def test_what_is_no_request_is_refused(api: Served) -> None:
     for head in ("nonsense\r\n\r\n", "GET / HTTP/9\r\n\r\n", "GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", "\0\r\n\r\n"):
         with connection(api, head) as line:
             assert b" 400 " in line.recv(65536)[:30], head
-    refused(httpx.request("PATCH", f"{api.url}/api/documents"), 405, "method_not_allowed")
-    refused(httpx.post(api.url + SESSION, content=b'{"key": ', headers={"Content-Type": JSON}), 422, "invalid_request")
-    refused(httpx.post(api.url + SESSION, content=b"[" * 100_000, headers={"Content-Type": JSON}), 400, "bad_request")
+    refused(api.ask("PATCH", "/api/documents"), 405, "method_not_allowed")
+    refused(api.ask("POST", SESSION, content=b'{"key": ', headers={"Content-Type": JSON}), 422, "invalid_request")
+    refused(api.ask("POST", SESSION, content=b"[" * 100_000, headers={"Content-Type": JSON}), 400, "bad_request")
 
 
 def test_ids_that_are_none_and_names_that_lead_out_find_nothing(api: Served) -> None:

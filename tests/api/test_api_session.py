@@ -41,7 +41,7 @@ def keys(api: Served) -> list[str]:
 
 def test_a_session_acts_with_its_key(api: Served) -> None:
     key = api.key(Scope.WRITE, "harbour")
-    with httpx.Client(base_url=api.url) as client:
+    with httpx.Client(base_url=api.url, timeout=60) as client:
         answer = client.post(SESSION, json={"key": key})
         said = answer.json()
         assert (said["name"], said["scope"], said["project"]) == ("test", "write", "harbour")
@@ -59,14 +59,14 @@ def test_a_session_acts_with_its_key(api: Served) -> None:
 
 def test_the_cookie_is_no_scripts_and_only_this_sites(api: Served) -> None:
     key = api.key()
-    plain = httpx.post(f"{api.url}{SESSION}", json={"key": key}).headers["set-cookie"].lower()
+    plain = api.ask("POST", SESSION, json={"key": key}).headers["set-cookie"].lower()
     assert plain.startswith("nlp_session=")
     assert {"httponly", "samesite=strict", "path=/", "max-age=604800"} <= set(plain.split("; "))
     assert "secure" not in plain
     hosts = api.settings.model_copy(update={"api_hosts": "archive.example.org"})
     with served(hosts) as behind:
         sent = {"Origin": "https://archive.example.org", "Host": "archive.example.org"}
-        answer = httpx.post(f"{behind.url}{SESSION}", json={"key": key}, headers=sent)
+        answer = behind.ask("POST", SESSION, json={"key": key}, headers=sent)
         assert "; secure" in answer.headers["set-cookie"].lower()
 
 
@@ -121,14 +121,12 @@ def test_a_session_that_was_laid_into_a_browser_is_not_used(api: Served) -> None
     with browser(api) as other:
         laid = other.cookies["nlp_session"]
         for cookie in ("chosen-by-somebody-else", laid):
-            with httpx.Client(base_url=api.url, headers={"Origin": api.url}) as client:
+            with httpx.Client(base_url=api.url, headers={"Origin": api.url}, timeout=60) as client:
                 client.cookies.set("nlp_session", cookie, domain="127.0.0.1")
                 answer = client.post(SESSION, json={"key": api.key()})
                 fresh = answer.cookies["nlp_session"]
                 assert fresh not in ("chosen-by-somebody-else", laid)
-        refused(
-            httpx.get(f"{api.url}{SESSION}", headers={"Cookie": "nlp_session=chosen-by-somebody-else"}), 401, "no_session"
-        )
+        refused(api.ask("GET", SESSION, headers={"Cookie": "nlp_session=chosen-by-somebody-else"}), 401, "no_session")
         refused(other.get(SESSION), 401, "no_session")  # who signs in anew has left the session before
 
 
@@ -139,7 +137,7 @@ def test_a_link_opens_one_session(api: Served) -> None:
     assert make_link(api.database, "nobody") is None
     with browser(api, once=token) as client:
         assert client.get(SESSION).json()["project"] == "harbour"
-    refused(httpx.post(f"{api.url}{SESSION}", json={"once": token}), 401, "wrong_key")
+    refused(api.ask("POST", SESSION, json={"once": token}), 401, "wrong_key")
 
 
 def change(api: Served, statement: str) -> None:
@@ -177,7 +175,7 @@ def test_a_link_that_is_over_opens_nothing(api: Served) -> None:
         api.key()
         token = make_link(api.database, "test")
         change(api, over)
-        refused(httpx.post(f"{api.url}{SESSION}", json={"once": token}), 401, "wrong_key")
+        refused(api.ask("POST", SESSION, json={"once": token}), 401, "wrong_key")
 
 
 def test_the_session_ends_with_the_key_that_is_revoked_over_http(api: Served) -> None:
@@ -194,19 +192,19 @@ def test_what_is_no_sign_in_is_refused(api: Served) -> None:
     bodies: list[object] = [{"key": key} for key in (None, "", 5, "a b", "x" * 201)]
     bodies += [{}, {"name": "x"}, {"key": "a", "once": "b"}, [], None]
     for body in bodies:
-        refused(httpx.post(f"{api.url}{SESSION}", json=body), 422, "invalid_request")
+        refused(api.ask("POST", SESSION, json=body), 422, "invalid_request")
 
 
 def test_a_form_cannot_sign_in(api: Served) -> None:
     key = api.key()
     for content_type in ("text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"):
-        answer = httpx.post(f"{api.url}{SESSION}", content=f'{{"key": "{key}"}}', headers={"Content-Type": content_type})
+        answer = api.ask("POST", SESSION, content=f'{{"key": "{key}"}}', headers={"Content-Type": content_type})
         refused(answer, 422, "invalid_request")
         assert key not in answer.text
 
 
 def test_a_wrong_key_is_not_said_again(api: Served) -> None:
-    answer = httpx.post(f"{api.url}{SESSION}", json={"key": "nlp_nearly"})
+    answer = api.ask("POST", SESSION, json={"key": "nlp_nearly"})
     refused(answer, 401, "wrong_key")
     assert "nlp_nearly" not in answer.text
     assert "set-cookie" not in answer.headers
@@ -218,7 +216,7 @@ def test_keys_are_made_listed_and_revoked(api: Served) -> None:
         assert made.status_code == 201
         key = made.json()
         assert (key["name"], key["scope"], key["project"]) == ("scanner", "write", "harbour")
-        with httpx.Client(base_url=api.url, headers={"Authorization": f"Bearer {key['key']}"}) as scanner:
+        with httpx.Client(base_url=api.url, headers={"Authorization": f"Bearer {key['key']}"}, timeout=60) as scanner:
             assert scanner.get("/api/projects").status_code == 200
             listed = {info["id"]: info for info in admin.get("/api/keys").json()["keys"]}
             assert listed[key["id"]]["last_used_at"]
@@ -239,7 +237,7 @@ def test_a_key_of_one_project_administers_that_alone(api: Served) -> None:
         assert {info["name"] for info in admin.get("/api/keys").json()["keys"]} == {"test", "mine"}
         for foreign in (other, everywhere):
             refused(admin.delete(f"/api/keys/{foreign.id}"), 404, "no_such_key")
-        with httpx.Client(base_url=api.url, headers={"Authorization": f"Bearer {made['key']}"}) as mine:
+        with httpx.Client(base_url=api.url, headers={"Authorization": f"Bearer {made['key']}"}, timeout=60) as mine:
             refused(mine.get("/api/documents", params={"project": "other"}), 403, "foreign_project")
     assert not any(info.revoked_at for info in ApiKeys(api.database).all())
 
