@@ -51,8 +51,10 @@ def take(
     good, refused = _sorted(files)
     if not good:
         raise refused[0].fault
-    submissions = list(_stored(backend, project, good))
-    answer = backend.catalog.submit(caller.id, name, project, submissions)
+    with backend.use.documents.expecting_files() as expect:
+        expect([_key(project, file) for file in good.values()])
+        submissions = list(_stored(backend, project, good))
+        answer = backend.catalog.submit(caller.id, name, project, submissions)
     if answer is None:
         raise Problem(422, "This Idempotency-Key came with other files before.", "idempotency_key", "Use a new one.")
     names = {submission.source_path: submission.file_name for submission in submissions}
@@ -98,9 +100,13 @@ def _check_kind(file: Received) -> None:
 
 def _stored(backend: Backend, project: str, files: dict[str, Received]) -> Iterator[Submission]:
     for path, file in files.items():
-        key = f"{project}/{file.sha256}"
+        key = _key(project, file)
         backend.use.blobs.put(key, file.path)
         yield Submission(path, path.rpartition("/")[2], key, file.size, file.sha256)
+
+
+def _key(project: str, file: Received) -> str:
+    return f"{project}/{file.sha256}"
 
 
 def _taken(backend: Backend, project: str, file_name: str, document_id: str, source_path: str, outcome: str) -> Taken:

@@ -48,34 +48,44 @@ class Intake:
         """Queue all files; ``tell`` hears how many were looked at."""
         looked_at = 0
         for batch in _batches(files):
-            known = self._reports.known_files([source_path(file.path, self._base) for file in batch])
-            submissions = []
+            measured = []
             for file in batch:
-                if submission := self._prepare(file, known):
-                    submissions.append(submission)
+                if submission := self._measured(file):
+                    measured.append((file, submission))
                 looked_at += 1
                 tell(looked_at)
-            self.submitted += self._documents.submit(self._reports.project, submissions)
+            with self._documents.expecting_files() as expect:
+                expect([submission.storage_key for _, submission in measured])
+                known = self._reports.known_files([submission.source_path for _, submission in measured])
+                submissions = [submission for file, submission in measured if self._store(file, submission, known)]
+                self.submitted += self._documents.submit(self._reports.project, submissions)
 
     def outcomes(self) -> dict[str, int]:
         """How many files had each outcome of ``Submitted``, and ``refused``."""
         names = [s.outcome for s in self.submitted] + ["refused"] * len(self.refused)
         return {name: names.count(name) for name in ("submitted", "changed", "retried", "known", "refused")}
 
-    def _prepare(self, file: Found, known: dict[str, str]) -> Submission | None:
+    def _measured(self, file: Found) -> Submission | None:
         name = source_path(file.path, self._base)
         if file.fault:
             self.refused.append(Refused(name, f"{file.fault}."))
             return None
         try:
             size, sha256 = measure(file.path, self._largest)
-            key = f"{self._reports.project}/{sha256}"
-            if known.get(name) != sha256:
-                self._blobs.put(key, file.path)
         except BadDocument as fault:
             self.refused.append(Refused(name, fault.message))
             return None
-        return Submission(name, storable(file.path.name), key, size, sha256)
+        return Submission(name, storable(file.path.name), f"{self._reports.project}/{sha256}", size, sha256)
+
+    def _store(self, file: Found, submission: Submission, known: dict[str, str]) -> bool:
+        """Whether the file is stored now, or was before."""
+        try:
+            if known.get(submission.source_path) != submission.sha256:
+                self._blobs.put(submission.storage_key, file.path)
+        except BadDocument as fault:
+            self.refused.append(Refused(submission.source_path, fault.message))
+            return False
+        return True
 
 
 def measure(path: Path, largest: int) -> tuple[int, str]:

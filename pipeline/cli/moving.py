@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import timedelta
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 from urllib.parse import quote
@@ -103,9 +104,10 @@ class OldMover:
             for rows in self._batches(pace):
                 before = self._target.documents.moved(self._table.source, [row.id for row in rows])
                 fresh = [row for row in rows if row.id not in before]
-                judged = list(pool.map(self._looked_at if dry else self._stored, fresh))
-                if not dry:
-                    self._move([each for each in judged if isinstance(each, Moving)], before, mark=mark)
+                with self._target.documents.expecting_files() as expect:
+                    judged = list(pool.map(self._looked_at if dry else partial(self._stored, expect), fresh))
+                    if not dry:
+                        self._move([each for each in judged if isinstance(each, Moving)], before, mark=mark)
                 self._count(rows, before, {row.id: each for row, each in zip(fresh, judged, strict=True)})
                 tell(len(rows))
                 pace.wait(began, 0 if dry else self._tally.moved)
@@ -149,13 +151,14 @@ class OldMover:
         except BadDocument as fault:
             return Refusal(row.id, row.file, fault.message)
 
-    def _stored(self, row: OldRow) -> Moving | Refusal:
+    def _stored(self, expect: Callable[[Sequence[str]], None], row: OldRow) -> Moving | Refusal:
         """Fetch the row's file and store it."""
         try:
             project = self._project(row)
             with self._content(row) as path:
                 size, sha256 = measure(path, self._target.largest)
                 key = f"{project}/{sha256}"
+                expect([key])
                 self._target.blobs.put(key, path)
         except BadDocument as fault:
             return Refusal(row.id, row.file, fault.message)

@@ -1,6 +1,6 @@
 """The database of record, as the tasks see it."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import timedelta
 from types import MappingProxyType
@@ -319,6 +319,13 @@ class Control(Protocol):
 
     def pauses(self) -> list[Pause]:
         """Queues that are paused, by name."""
+
+    def expecting_files(self) -> AbstractContextManager[Callable[[Sequence[str]], None]]:
+        """Store files and queue their documents: while the context lasts, no file is removed whose key was told before.
+
+        What is called with the keys of files raises ``ServiceUnavailable`` (code ``conflict``) while one is being removed
+        for longer. What was stored and came to no document is removed afterwards.
+        """
 
     def unused_files(self) -> bool:
         """Whether files are to be removed; they are told of once, and after some time again until they are."""

@@ -3,9 +3,10 @@
 import random
 import re
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import timedelta
+from uuid import uuid4
 
 from pipeline.errors import ServiceUnavailable
 from pipeline.model import DocumentId, Handled, Pause, Selection
@@ -15,6 +16,7 @@ from pipeline.stores.calls import Calls, Rows
 AT_ONCE = 200  # documents whose rows one transaction holds
 TRIES = 8  # of a transaction that others are in the way of
 FILES_AT_ONCE = 20
+EXPECTED = timedelta(hours=6)  # longer than it takes to store a file and what was read with it
 FILES_LEASE = timedelta(minutes=5)  # longer than it takes to remove so many
 
 
@@ -64,6 +66,24 @@ class Control:
     def pauses(self) -> list[Pause]:
         """See ``ports.DocumentStore``."""
         return [Pause(queue, tuple(tasks), seconds) for queue, tasks, seconds in self._db.rows("pauses")]
+
+    @contextmanager
+    def expecting_files(self) -> Iterator[Callable[[Sequence[str]], None]]:
+        """See ``ports.DocumentStore``."""
+        claim = str(uuid4())
+        told: list[str] = []
+
+        def expect(keys: Sequence[str]) -> None:
+            if keys:
+                told.extend(keys)
+                self._patiently("expect_files", claim=claim, keys=list(keys), lease=EXPECTED)
+
+        try:
+            yield expect
+        finally:
+            if told:
+                with suppress(ServiceUnavailable):  # it will be over by itself
+                    self._db.rows("forget_expected_files", claim=claim)
 
     def unused_files(self) -> bool:
         """See ``ports.DocumentStore``."""

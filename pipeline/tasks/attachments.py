@@ -2,6 +2,7 @@
 
 import hashlib
 import tempfile
+from collections.abc import Callable, Sequence
 from pathlib import Path, PurePosixPath
 
 from pipeline.model import Attachment, StoredFile, Submission
@@ -13,12 +14,14 @@ class Attachments:
 
     Args:
         blobs: where files are kept.
+        expect: told of each key before its file is stored, see ``ports.DocumentStore.expecting_files``.
         parent: the document that holds them.
         deepest: attachments of documents at this depth are passed over.
     """
 
-    def __init__(self, blobs: BlobStore, parent: StoredFile, deepest: int) -> None:
+    def __init__(self, blobs: BlobStore, expect: Callable[[Sequence[str]], None], parent: StoredFile, deepest: int) -> None:
         self._blobs = blobs
+        self._expect = expect
         self._parent = parent
         self._deepest = deepest
         self._names: set[str] = set()
@@ -31,6 +34,7 @@ class Attachments:
         name = self._free_name(attachment.name)
         sha256 = hashlib.sha256(attachment.content).hexdigest()
         key = f"{self._parent.project}/{sha256}"
+        self._expect([key])
         with tempfile.NamedTemporaryFile(prefix="attachment-") as file:
             file.write(attachment.content)
             file.flush()

@@ -63,7 +63,11 @@ def _go_on(use: Services, lease: Lease) -> Signature | None:
 
 
 def _read(use: Services, lease: Lease, file: StoredFile) -> Signature | None:
-    children = Attachments(use.blobs, file, use.settings.max_attachment_depth)
+    with use.documents.expecting_files() as expect:
+        return _read_with(use, lease, file, Attachments(use.blobs, expect, file, use.settings.max_attachment_depth))
+
+
+def _read_with(use: Services, lease: Lease, file: StoredFile, children: Attachments) -> Signature | None:
     with use.blobs.local(file.storage_key) as path:
         service = use.document_ocr
         if service is not None and textract.handed_over(use, service, lease, path, file.file_name, children):

@@ -4,7 +4,8 @@ import hashlib
 import json
 import socket
 import time
-from contextlib import suppress
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -13,6 +14,7 @@ import pytest
 
 from pipeline.settings import MEGABYTE, Settings
 from pipeline.stores.api_keys import Scope
+from pipeline.wiring import Services
 from tests.api_server import Served, served
 
 LETTER = b"Ada Lovelace wrote to Charles Babbage in London."
@@ -202,3 +204,29 @@ def test_a_key_that_reads_cannot_upload_and_one_of_a_project_only_there(api: Ser
     with api.client() as client:
         refused(client.post(UPLOAD, files=one("a.txt"), params={"project": "a/b"}), 422, "bad_project")
     assert documents(api) == [("harbour", "a.txt", "pending")]
+
+
+def test_what_is_stored_again_is_not_removed_because_it_was_deleted_before(client: httpx.Client, api: Served) -> None:
+    """The deleted file is removed just when the upload has stored it, and before its document is queued."""
+    path = f"/api/documents/{client.post(UPLOAD, files=one('a.txt')).json()['document_id']}"
+    assert client.delete(path).status_code == 200
+    sha256 = hashlib.sha256(LETTER).hexdigest()
+    stored = api.settings.files / "matter" / sha256[:2] / sha256
+    others = [("f", (f"{n}.txt", b"%d" % n)) for n in range(100)]
+    with closing(Services(api.settings)) as use, ThreadPoolExecutor(1) as pool:
+        removing = pool.submit(remove_when_replaced, use, stored, stored.stat().st_ino)
+        answer = client.post(UPLOAD, files=[("f", ("a.txt", LETTER)), *others])
+        assert answer.status_code == 200, answer.text
+        removing.result(60)
+    assert client.get(f"{path}/file").content == LETTER
+
+
+def remove_when_replaced(use: Services, stored: Path, before: int) -> None:
+    """Remove what no document uses, as the pipeline does."""
+    end = time.monotonic() + 60
+    while stored.stat().st_ino == before and time.monotonic() < end:
+        time.sleep(0.001)
+    use.documents.unused_files()
+    with use.documents.removing_files() as keys:
+        for key in keys:
+            use.blobs.delete(key)

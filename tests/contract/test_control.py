@@ -1,6 +1,8 @@
 """Cancel, retry, reprocess and delete, on the real database."""
 
+import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 import psycopg
 import pytest
@@ -223,6 +225,59 @@ def test_a_file_that_could_not_be_removed_is_tried_again(store: PostgresStore) -
     with pytest.raises(OSError, match="full"), store.removing_files():
         raise OSError("full")
     assert removed(store) == [f"{PROJECT}/one"]
+
+
+def test_a_file_that_is_expected_stays_whatever_was_deleted_before(store: PostgresStore) -> None:
+    """Marked before or after it was expected: a file that is stored now is not taken away from the document to come."""
+    for marked in (False, True):
+        store.delete(queued(store, "one", key="same"))
+        if marked:
+            assert store.unused_files()
+        with store.expecting_files() as expect:
+            expect([f"{PROJECT}/same", f"{PROJECT}/other"])
+            assert removed(store) == []
+            queued(store, "other", key="same")
+            assert removed(store) == []
+        assert removed(store) == [f"{PROJECT}/other"], "it came to nothing"
+        store.delete(store.select(Selection(PROJECT)))
+        assert removed(store) == [f"{PROJECT}/same"]
+
+
+def test_two_who_expect_a_file_do_not_take_it_from_each_other(store: PostgresStore) -> None:
+    with store.expecting_files() as other:
+        other([f"{PROJECT}/same"])
+        with store.expecting_files() as expect:
+            expect([f"{PROJECT}/same"])
+            store.delete(queued(store, "one", key="same"))
+        assert removed(store) == []
+        queued(store, "one", key="same")
+    assert removed(store) == []
+
+
+def test_who_expects_a_file_waits_until_it_is_removed(store: PostgresStore) -> None:
+    """And stores it after that, so it is there."""
+    store.delete(queued(store, "one", key="same"))
+    assert store.unused_files()
+    with ThreadPoolExecutor(1) as pool, store.expecting_files() as expect:
+        with store.removing_files() as keys:
+            assert keys == [f"{PROJECT}/same"]
+            waiting = pool.submit(expect, keys)
+            time.sleep(0.2)
+            assert not waiting.done()
+        waiting.result(60)
+        queued(store, "one", key="same")
+    assert removed(store) == []
+
+
+def test_files_of_who_died_before_the_document_was_queued_are_removed(db: Connection, store: PostgresStore) -> None:
+    with suppress(OSError), store.expecting_files() as expect:
+        expect([f"{PROJECT}/left"])
+        db.execute("update files_expected set claim = gen_random_uuid()")  # so that nobody forgets it
+        raise OSError
+    assert removed(store) == []
+    db.execute("update files_expected set until = now()")
+    assert removed(store) == [f"{PROJECT}/left"]
+    assert db.execute("select count(*) from files_expected").fetchone() == (0,)
 
 
 def gone(store: PostgresStore) -> list[tuple[str, ...]]:

@@ -18,9 +18,11 @@ def parent(depth: int = 0) -> StoredFile:
 
 
 def test_an_attachment_is_stored_under_its_content_and_named_below_its_parent(blobs: FolderBlobs) -> None:
-    attachments = Attachments(blobs, parent(), 5)
+    expected: list[str] = []
+    attachments = Attachments(blobs, expected.extend, parent(), 5)
     attachments.keep(Attachment("plan.pdf", b"the plan"))
     (kept,) = attachments.kept
+    assert expected == [kept.storage_key]
     sha256 = hashlib.sha256(b"the plan").hexdigest()
     assert kept == ("in/mail.eml/plan.pdf", "plan.pdf", f"matter/{sha256}", 8, sha256)
     with blobs.local(kept.storage_key) as path:
@@ -28,7 +30,7 @@ def test_an_attachment_is_stored_under_its_content_and_named_below_its_parent(bl
 
 
 def test_names_are_made_safe_and_numbered(blobs: FolderBlobs) -> None:
-    attachments = Attachments(blobs, parent(), 5)
+    attachments = Attachments(blobs, lambda _: None, parent(), 5)
     for name in ("a.txt", "a.txt", "a (2).txt", "a.txt", "../../etc/passwd", "c:\\b.txt", "", "  ", ".profile", ".profile"):
         attachments.keep(Attachment(name, name.encode()))
     names = [kept.file_name for kept in attachments.kept]
@@ -41,6 +43,6 @@ def test_names_are_made_safe_and_numbered(blobs: FolderBlobs) -> None:
 
 @pytest.mark.parametrize(("depth", "kept"), [(0, 1), (1, 1), (2, 0), (3, 0)])
 def test_attachments_of_attachments_are_followed_so_deep_and_no_deeper(blobs: FolderBlobs, depth: int, kept: int) -> None:
-    attachments = Attachments(blobs, parent(depth), 2)
+    attachments = Attachments(blobs, lambda _: None, parent(depth), 2)
     attachments.keep(Attachment("a.txt", b"a"))
     assert len(attachments.kept) == kept

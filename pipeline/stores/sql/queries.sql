@@ -181,6 +181,12 @@ select resume_queue(%(queue)s);
 -- name: pauses
 select queue, tasks, seconds from list_pauses();
 
+-- name: expect_files
+select expect_files(%(claim)s, %(keys)s, %(lease)s);
+
+-- name: forget_expected_files
+select forget_expected_files(%(claim)s);
+
 -- name: mark_unused_files
 select mark_unused_files();
 

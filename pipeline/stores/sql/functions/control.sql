@@ -137,12 +137,35 @@ end $$;
 create or replace trigger documents_file before insert or update of storage_key on documents
     for each row execute function keep_file();
 
+-- Whoever stores files for documents to come says so before: until the claim is forgotten or over nobody removes them.
+create or replace function expect_files(p_claim uuid, p_keys text[], p_lease interval) returns void language plpgsql as $$
+begin
+    insert into files_expected (storage_key, claim, until)
+    select key, p_claim, now() + p_lease from (select distinct unnest(p_keys) as key) k order by key
+    on conflict (storage_key, claim) do update set until = excluded.until;
+    -- Whoever takes files holds the table above: what was taken before is seen here.
+    if exists (select from files_unused where storage_key = any (p_keys) and taken_until > now()) then
+        raise exception 'a file is being removed' using errcode = '40001';
+    end if;
+end $$;
+
+-- The documents are there; what came to nothing is to be removed.
+create or replace function forget_expected_files(p_claim uuid) returns void language plpgsql as $$
+declare
+    v_keys text[];
+begin
+    with over as (delete from files_expected where claim = p_claim returning storage_key)
+    select array_agg(storage_key) into v_keys from over;
+    perform note_unused_files(v_keys);
+end $$;
+
 -- Whether there are files to be removed; each is told of once in 10 seconds, until it is removed. What has had its time goes by the
 -- way: it is called every few seconds.
 create or replace function mark_unused_files() returns boolean language plpgsql as $$
 begin
     perform drop_old_answers();
     perform end_lost_calls();
+    perform forget_expected_files(claim) from (select distinct claim from files_expected where until <= now()) over;
     delete from files_unused where removed and marked_at < now() - interval '1 day';
     update files_unused u set marked_by = pg_current_xact_id(), marked_at = now()
     from (select storage_key from files_unused
@@ -154,11 +177,13 @@ end $$;
 -- Up to p_limit files to be removed now; nobody can use them again until they are, or until p_lease is over.
 create or replace function take_unused_files(p_limit integer, p_lease interval) returns setof text language plpgsql as $$
 begin
+    lock table files_expected in share mode;  -- whoever expects a file is waited for, or waits
     delete from files_unused u where exists (select from documents d where d.storage_key = u.storage_key);
     return query
     update files_unused u set taken_until = now() + p_lease
     from (select storage_key from files_unused
           where not removed and marked_by < pg_snapshot_xmin(pg_current_snapshot()) and coalesce(taken_until < now(), true)
+            and not exists (select from files_expected e where e.storage_key = files_unused.storage_key)
           limit p_limit for update skip locked) due
     where u.storage_key = due.storage_key
     returning u.storage_key;

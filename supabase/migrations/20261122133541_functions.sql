@@ -828,12 +828,35 @@ end $$;
 create or replace trigger documents_file before insert or update of storage_key on documents
     for each row execute function keep_file();
 
+-- Whoever stores files for documents to come says so before: until the claim is forgotten or over nobody removes them.
+create or replace function expect_files(p_claim uuid, p_keys text[], p_lease interval) returns void language plpgsql as $$
+begin
+    insert into files_expected (storage_key, claim, until)
+    select key, p_claim, now() + p_lease from (select distinct unnest(p_keys) as key) k order by key
+    on conflict (storage_key, claim) do update set until = excluded.until;
+    -- Whoever takes files holds the table above: what was taken before is seen here.
+    if exists (select from files_unused where storage_key = any (p_keys) and taken_until > now()) then
+        raise exception 'a file is being removed' using errcode = '40001';
+    end if;
+end $$;
+
+-- The documents are there; what came to nothing is to be removed.
+create or replace function forget_expected_files(p_claim uuid) returns void language plpgsql as $$
+declare
+    v_keys text[];
+begin
+    with over as (delete from files_expected where claim = p_claim returning storage_key)
+    select array_agg(storage_key) into v_keys from over;
+    perform note_unused_files(v_keys);
+end $$;
+
 -- Whether there are files to be removed; each is told of once in 10 seconds, until it is removed. What has had its time goes by the
 -- way: it is called every few seconds.
 create or replace function mark_unused_files() returns boolean language plpgsql as $$
 begin
     perform drop_old_answers();
     perform end_lost_calls();
+    perform forget_expected_files(claim) from (select distinct claim from files_expected where until <= now()) over;
     delete from files_unused where removed and marked_at < now() - interval '1 day';
     update files_unused u set marked_by = pg_current_xact_id(), marked_at = now()
     from (select storage_key from files_unused
@@ -845,11 +868,13 @@ end $$;
 -- Up to p_limit files to be removed now; nobody can use them again until they are, or until p_lease is over.
 create or replace function take_unused_files(p_limit integer, p_lease interval) returns setof text language plpgsql as $$
 begin
+    lock table files_expected in share mode;  -- whoever expects a file is waited for, or waits
     delete from files_unused u where exists (select from documents d where d.storage_key = u.storage_key);
     return query
     update files_unused u set taken_until = now() + p_lease
     from (select storage_key from files_unused
           where not removed and marked_by < pg_snapshot_xmin(pg_current_snapshot()) and coalesce(taken_until < now(), true)
+            and not exists (select from files_expected e where e.storage_key = files_unused.storage_key)
           limit p_limit for update skip locked) due
     where u.storage_key = due.storage_key
     returning u.storage_key;
@@ -3844,13 +3869,14 @@ insert into schema_migrations (name, sha256) values
     ('0024_events.sql', 'eb9554ac394401af32880e44752e6dee9d006d6f2b7705ccb396bbb9d4c8be60'),
     ('0025_places.sql', '15b1b90812e41080fac8b660ffbf5a68b87181c4e773b9053006f2b4c5b31582'),
     ('0026_decisions.sql', 'c2e57b94e6350ad8116aaf928689954c7349c94350809999d1cb49adbcae38ce'),
+    ('0027_expected_files.sql', 'ea2f8abd80d6609534cab2a5dc7985d4ee1901308f14e38cabbe428ddf2e2305'),
     ('functions/answers.sql', 'aa6bb9d3acc135ea3ab4034ff317935fafb0f3d071fec2982cf4450ee65f1c4c'),
     ('functions/api_keys.sql', '36d3f1bfdb6cf5e28d2815c296ac9875dc04ca8f4804c318bd043730682c55e9'),
     ('functions/api_sessions.sql', '6ade3e64a478b83586efa0a6ba361a9e64dd3ff77fd7fc8dbd0700849ddebbd3'),
     ('functions/batches.sql', '430d7a317324f59424c4be32ec135d5cbc48a2f46e1451d58b2c05d186ab420b'),
     ('functions/catalog.sql', '45993a6ab0de4cdd74862cac096748816cbe76adf71693b50aea961ee7c3feee'),
     ('functions/claim.sql', 'dd7d9da140fc6ca91a5fc59f9326e427a31b6237bc12f6afb7454eacf1e9b05a'),
-    ('functions/control.sql', 'e0d4a5a70ee7ba45848d641577bc2212055e8184dedad6064a9c8535ee7302ec'),
+    ('functions/control.sql', '4c256a5b1e0811f673d54191b5510ab2a0532798495ad02d9e8ade054b2e6f4e'),
     ('functions/costs.sql', '2d4edf6e1973493d39ece41923caf8c7f3e5f3f6a75f62d927b3d534d29e3e89'),
     ('functions/counts.sql', '538731d8e169fb193c34fdb0ca936381f5b5cb736f183ddbff2462359f336733'),
     ('functions/crashes.sql', '6b56bb6425105ca352952fe964a1495c5a100f01d7ece5c0c83f9dcbbd800939'),
@@ -3881,8 +3907,8 @@ on conflict (name) do update set sha256 = excluded.sha256, applied_at = now();
 -- may do anything. Runs after every migration, and does nothing where these roles do not exist.
 do $access$
 declare
-    v_tables constant text[] := '{answer_uses,api_keys,api_links,api_sessions,api_uploads,batch_question_uses,batch_questions,budgets,canonical_entities,canonical_evidence,chunks,decided_names,document_counts,document_jobs,document_parts,document_processing_history,document_steps,documents,embedding_portions,embedding_spaces,entities,entity_decisions,entity_keys,entity_links,files_unused,graph_changes,graph_outdated,graph_touched,graph_turns,mentions,moved_documents,pages,paid_answers,paid_batches,paid_calls,paid_usage,paused_queues,permitted_moves,project_usage,projects,relation_mentions,relationship_evidence,relationships,schema_migrations,staged_rows}';
-    v_functions constant text[] := '{add_children,advance,amount_text,ask_for_graphs,batches_due,begin_batch,begin_call,begin_part,begin_step,budget_refusal,budget_state,cancel_documents,cancel_embeddings,candidate_names,candidates_of,change_embeddings,changed_documents,changes_horizon,check_move,chunk_digest,chunk_dimension,claim_documents,comes_again,commit_chunks,commit_graph,commit_job,commit_mentions,commit_node,commit_pages,commit_part,commit_resolution,components,count_added,count_changed,count_removed,count_usage,create_api_key,dates_near,decide,decided_with,decision_facts,decision_holds,decisions_of,delete_document,derived_id,document_facts,document_format,document_news,document_progress,document_results,document_state,documents_of_entity,drop_call,drop_job,drop_old_answers,drop_old_questions,drop_portions,drop_relations,drop_unused,embedding_progress,end_api_session,end_batch,end_call,end_lost_calls,end_part,end_turn,end_turns_of,end_with_error,ensure_project,entities_in,entity_mentions,entity_of,entity_summaries,entity_summary,entity_types,fail_part,fail_step,failed_parts,file_of,file_of_document,files_removed,find_passages,finish_embeddings,finish_step,first_api_key,fold_counts,forget_answers,forget_questions,forget_results,given_up,graph_around,graph_busy,graph_is_outdated,graph_of_project,graph_pairs,graph_part,graph_related,graph_work,hand_over,has_node,hold_batch,hold_entity,hold_lease,hold_on,hold_part,hold_questions,job_of,join_parts,join_questions,keep_answers,keep_file,kept_apart,known_documents,leads_to,leave_questions,list_api_keys,list_decisions,list_documents,list_embeddings,list_entities,list_pauses,list_projects,make_api_link,mark_unused_files,mentions_of,merge_entities,missing_parts,move_documents,moved_sources,names_of,new_token,news_of_document,next_due,next_entities,next_step,next_wait,node_of,note_batch,note_changes,note_embedding_fault,note_part,note_unused_files,oldest_pending,on_its_way,open_api_session,open_embeddings,outdated_documents,outdated_done,page_of_document,pair_weights,parted,parts_finished,parts_lost,pass_on,pass_questions,passage,path_between,pause_queue,paused_queue,place_of,places_of,portions,project_costs,project_counts,put_together,question_call,questions_of_batch,questions_ready,questions_suffice,range_of,reading_of,refused,related_of,relation_mentions_of,relation_passages,relation_weights,relations_among,relations_in,relations_of,release_lease,release_leases,release_part,relink,renew_lease,renew_part,renew_turn,repair_documents,report_crash,report_part_crash,reprocess_documents,require_embeddings,restart_document,restart_stalled,resume_queue,retry_documents,revoke_api_key,revoke_api_keys,running_status,save_job,save_job_part,save_relationships,save_vectors,search_chunks,select_documents,set_aside,set_budget,settle_questions,shown_name,split_document,split_entity,stage_rows,stalled_documents,stands_still,submit_documents,submit_uploads,take_answers,take_back_decision,take_batch,take_graph_turn,take_refresh_turn,take_turn,take_unfilled,take_unused_files,tell_due,tell_finished,tell_of_document,tell_waiting,text_around,torn_pages,usage_cost,use_api_key,use_api_session,waiting_questions,waits_for_batch,waits_for_budget,wake_jobs,was_told,why_merged,windows}';
+    v_tables constant text[] := '{answer_uses,api_keys,api_links,api_sessions,api_uploads,batch_question_uses,batch_questions,budgets,canonical_entities,canonical_evidence,chunks,decided_names,document_counts,document_jobs,document_parts,document_processing_history,document_steps,documents,embedding_portions,embedding_spaces,entities,entity_decisions,entity_keys,entity_links,files_expected,files_unused,graph_changes,graph_outdated,graph_touched,graph_turns,mentions,moved_documents,pages,paid_answers,paid_batches,paid_calls,paid_usage,paused_queues,permitted_moves,project_usage,projects,relation_mentions,relationship_evidence,relationships,schema_migrations,staged_rows}';
+    v_functions constant text[] := '{add_children,advance,amount_text,ask_for_graphs,batches_due,begin_batch,begin_call,begin_part,begin_step,budget_refusal,budget_state,cancel_documents,cancel_embeddings,candidate_names,candidates_of,change_embeddings,changed_documents,changes_horizon,check_move,chunk_digest,chunk_dimension,claim_documents,comes_again,commit_chunks,commit_graph,commit_job,commit_mentions,commit_node,commit_pages,commit_part,commit_resolution,components,count_added,count_changed,count_removed,count_usage,create_api_key,dates_near,decide,decided_with,decision_facts,decision_holds,decisions_of,delete_document,derived_id,document_facts,document_format,document_news,document_progress,document_results,document_state,documents_of_entity,drop_call,drop_job,drop_old_answers,drop_old_questions,drop_portions,drop_relations,drop_unused,embedding_progress,end_api_session,end_batch,end_call,end_lost_calls,end_part,end_turn,end_turns_of,end_with_error,ensure_project,entities_in,entity_mentions,entity_of,entity_summaries,entity_summary,entity_types,expect_files,fail_part,fail_step,failed_parts,file_of,file_of_document,files_removed,find_passages,finish_embeddings,finish_step,first_api_key,fold_counts,forget_answers,forget_expected_files,forget_questions,forget_results,given_up,graph_around,graph_busy,graph_is_outdated,graph_of_project,graph_pairs,graph_part,graph_related,graph_work,hand_over,has_node,hold_batch,hold_entity,hold_lease,hold_on,hold_part,hold_questions,job_of,join_parts,join_questions,keep_answers,keep_file,kept_apart,known_documents,leads_to,leave_questions,list_api_keys,list_decisions,list_documents,list_embeddings,list_entities,list_pauses,list_projects,make_api_link,mark_unused_files,mentions_of,merge_entities,missing_parts,move_documents,moved_sources,names_of,new_token,news_of_document,next_due,next_entities,next_step,next_wait,node_of,note_batch,note_changes,note_embedding_fault,note_part,note_unused_files,oldest_pending,on_its_way,open_api_session,open_embeddings,outdated_documents,outdated_done,page_of_document,pair_weights,parted,parts_finished,parts_lost,pass_on,pass_questions,passage,path_between,pause_queue,paused_queue,place_of,places_of,portions,project_costs,project_counts,put_together,question_call,questions_of_batch,questions_ready,questions_suffice,range_of,reading_of,refused,related_of,relation_mentions_of,relation_passages,relation_weights,relations_among,relations_in,relations_of,release_lease,release_leases,release_part,relink,renew_lease,renew_part,renew_turn,repair_documents,report_crash,report_part_crash,reprocess_documents,require_embeddings,restart_document,restart_stalled,resume_queue,retry_documents,revoke_api_key,revoke_api_keys,running_status,save_job,save_job_part,save_relationships,save_vectors,search_chunks,select_documents,set_aside,set_budget,settle_questions,shown_name,split_document,split_entity,stage_rows,stalled_documents,stands_still,submit_documents,submit_uploads,take_answers,take_back_decision,take_batch,take_graph_turn,take_refresh_turn,take_turn,take_unfilled,take_unused_files,tell_due,tell_finished,tell_of_document,tell_waiting,text_around,torn_pages,usage_cost,use_api_key,use_api_session,waiting_questions,waits_for_batch,waits_for_budget,wake_jobs,was_told,why_merged,windows}';
     o record;
 begin
     if (select count(*) from pg_roles where rolname in ('anon', 'authenticated', 'service_role')) < 3 then
