@@ -36,7 +36,7 @@ def web_router(site: Site) -> APIRouter:
         asset = site.asset(version, path)
         if asset is None:
             raise HTTPException(404)
-        return _answer(request, asset, {"Cache-Control": FOR_EVER})
+        return _answer(request, asset, {"Cache-Control": FOR_EVER, "Content-Security-Policy": POLICY})
 
     for path in PAGES:
         router.add_api_route(path, page, methods=METHODS)

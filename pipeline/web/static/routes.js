@@ -6,4 +6,5 @@ export const routes = [
   { path: "/search", page: () => import("./pages/search.js"), nav: { name: "Search", icon: "search" } },
   { path: "/entities", page: () => import("./pages/entities.js"), nav: { name: "Names", icon: "entities" } },
   { path: "/entities/{id}", page: () => import("./pages/entity.js"), under: "/entities" },
+  { path: "/graph", page: () => import("./pages/graph.js"), nav: { name: "Graph", icon: "graph" } },
 ];

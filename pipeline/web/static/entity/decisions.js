@@ -20,13 +20,19 @@ export function Decisions({ entity: { decisions = [] }, changed }) {
   return html`<${Panel} title="Decided by people">
     <ul class="decisions">
       ${decisions.map(
-        (each) => html`<li key=${each.id}>
+        (each) => html`<li key=${each.id} class=${each.holds ? "" : "void"}>
           <p><strong>${SAID[each.kind] ?? each.kind}</strong> ${each.names.join(", ")}</p>
           ${each.reason && html`<p class="muted">“${each.reason}”</p>`}
-          <p class="row muted"><span>${each.by}, <time datetime=${each.at} title=${moment(each.at)}>${ago(each.at)}</time></span>
-            ${may("write") && html`<${Button} small icon="undo" onClick=${() => undo(each)}>Undo<//>`}</p>
+          <p class="row muted"><span>${each.by}, <time datetime=${each.at} title=${moment(each.at)}>${ago(each.at)}</time>${state(each)}</span>
+            ${may("write") && !each.taken_back_at && html`<${Button} small icon="undo" onClick=${() => undo(each)}>Undo<//>`}</p>
         </li>`,
       )}
     </ul>
   <//>`;
+}
+
+/** What became of it since. */
+function state({ holds, taken_back_at: at, taken_back_by: by }) {
+  if (at) return html`; taken back by ${by}, <time datetime=${at} title=${moment(at)}>${ago(at)}</time>`;
+  return holds ? "" : "; a later decision says otherwise";
 }

@@ -55,6 +55,7 @@ function Head({ entity, changed }) {
     <div class="page-head">
       <h1>${name}</h1>
       <div class="row">
+        <${Button} icon="graph" href=${address("/graph", inProject({ entity: id }))}>Graph<//>
         <${Button} icon="search" href=${address("/search", inProject({ q: name, entity: id }))}>Search<//>
         ${may("write") && html`<${Button} icon="link" onClick=${() => ask("merge")}>Merge<//>`}
         ${may("write") && aliases.length > 1 && html`<${Button} icon="split" onClick=${() => ask("split")}>Split<//>`}

@@ -47,7 +47,7 @@ function Facet({ name, title, options, value, turn }) {
 function Dates({ chosen, turn }) {
   const field = (name, said) => html`<label class="field" key=${name}><span>${said}</span>
     <input type="date" defaultValue=${chosen[name] ?? ""} max="9999-12-31" onChange=${(event) => event.target.validity.valid && turn({ [name]: event.target.value })} /></label>`;
-  return html`<section class="facet dates"><h2>Date of the document</h2>${Object.entries(ENDS).map(([name, said]) => field(name, said))}</section>`;
+  return html`<section class="facet dates"><h2>Dates that are named</h2>${Object.entries(ENDS).map(([name, said]) => field(name, said))}</section>`;
 }
 
 /** What is narrowed to, each to be taken back. */
