@@ -272,7 +272,10 @@ class Settings(BaseSettings):
     api_session_lifetime: Seconds = timedelta(days=7)
     """How long a person stays signed in at most, in seconds."""
     api_page_images: int = Field(1024, ge=1)
-    """Most that pictures of pages take below NLP_PIPELINE_HOME, in MB; those that nobody looked at for longest go first."""
+    """Most that pictures of pages take below NLP_PIPELINE_HOME, in MB; those that nobody looked at for longest go first.
+
+    Also copies of originals that are looked at, where files are kept in S3 or Supabase.
+    """
     api_pages_at_once: int = Field(2, ge=1, le=64)
     """Pictures of pages that are drawn at one time, each by a process of its own."""
     api_event_streams: int = Field(100, ge=1)

@@ -9,6 +9,7 @@ from fastapi import Depends, Request
 
 from pipeline.api.board import Board
 from pipeline.api.hub import Hub
+from pipeline.api.originals import Originals
 from pipeline.api.pictures import Pictures
 from pipeline.errors import ServiceUnavailable, Throttled
 from pipeline.settings import MEGABYTE, Settings
@@ -18,7 +19,7 @@ from pipeline.stores.changes import Changes
 from pipeline.stores.database import Database
 from pipeline.stores.decisions import Decisions
 from pipeline.stores.entity_catalog import EntityCatalog
-from pipeline.stores.kept_pictures import KeptPictures
+from pipeline.stores.kept_files import KeptFiles
 from pipeline.stores.places import Places
 from pipeline.stores.rate_limits import Limit, RedisRateLimits
 from pipeline.stores.reports import Reports
@@ -49,8 +50,9 @@ class Backend:
         self.decisions = Decisions(self.database)
         self.board = Board(settings, self.database)
         self.places = Places(self.database)
-        kept = KeptPictures(settings.home / "page-images", settings.api_page_images * MEGABYTE)
-        self.pictures = Pictures(self.use, kept, settings.api_pages_at_once)
+        kept = KeptFiles(settings.home / "page-images", settings.api_page_images * MEGABYTE)
+        self.originals = Originals(self.use, kept)
+        self.pictures = Pictures(self.use, self.originals, kept, settings.api_pages_at_once)
 
     @property
     def uploads(self) -> Path:

@@ -79,7 +79,7 @@ def results(
 
 
 def _stored(backend: Asked, document: DocumentToRead) -> Iterator[str]:
-    with backend.use.blobs.local(document.file.storage_key) as path:
+    with backend.originals.near(document.id, document.file) as path:
         yield str(path)
 
 

@@ -1,6 +1,5 @@
 """Pictures of pages: drawn in a child process that can do no harm, and kept."""
 
-import hashlib
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -10,12 +9,13 @@ import anyio
 from anyio import CapacityLimiter, fail_after
 from anyio.to_thread import run_sync
 
+from pipeline.api.originals import Originals
 from pipeline.errors import BadDocument, PipelineError, ServiceUnavailable
 from pipeline.model import DocumentId
 from pipeline.readers.jpeg import jpeg
 from pipeline.stores.catalog import DocumentFile
 from pipeline.stores.changes import Changes
-from pipeline.stores.kept_pictures import KeptPictures
+from pipeline.stores.kept_files import KeptFiles
 from pipeline.wiring import Services
 
 WIDTHS = (160, 400, 800, 1200, 1600, 2400)
@@ -40,21 +40,22 @@ class Picture(NamedTuple):
     @property
     def name(self) -> str:
         """It names the picture within its document, as long as the file is the same."""
-        content = hashlib.sha256((self.file.sha256 or self.file.storage_key).encode()).hexdigest()[:16]
-        return f"{content}-{self.number}-{self.width}-{VERSION}"
+        return f"{self.file.version}-{self.number}-{self.width}-{VERSION}"
 
 
 class Pictures:
     """Draws and keeps. All methods are called by the server's own loop.
 
     Args:
-        use: draws, and knows where the originals are.
+        use: draws.
+        originals: what is drawn.
         kept: where the pictures are.
         at_once: most pages that are drawn at one time.
     """
 
-    def __init__(self, use: Services, kept: KeptPictures, at_once: int) -> None:
+    def __init__(self, use: Services, originals: Originals, kept: KeptFiles, at_once: int) -> None:
         self._use = use
+        self._originals = originals
         self._kept = kept
         self._turns = CapacityLimiter(at_once)
 
@@ -91,7 +92,7 @@ class Pictures:
             return found
         file = picture.file
         try:
-            with self._use.blobs.local(file.storage_key) as path:
+            with self._originals.near(picture.document, file) as path:
                 content = jpeg(self._use.drawer.draw(path, file.file_name, picture.number, picture.width))
         except BadDocument as fault:
             if fault.code not in OF_THE_STORE:

@@ -1,5 +1,6 @@
 """What the HTTP API asks of documents. ``within`` is the only project that may be seen, "" for any."""
 
+import hashlib
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -30,6 +31,11 @@ class DocumentFile(NamedTuple):
     file_name: str
     media_type: str
     sha256: str
+
+    @property
+    def version(self) -> str:
+        """Another one when its content is another."""
+        return hashlib.sha256((self.sha256 or self.storage_key).encode()).hexdigest()[:16]
 
 
 class Listing(NamedTuple):

@@ -51,7 +51,7 @@ def test_pages_of_pdfs_and_pictures_are_shown_before_they_are_read(client: httpx
     assert size(client.get(f"{scans}/1/image")) == (300, 120)  # no larger than it is
     assert size(client.get(f"{scans}/2/image")) == (50, 60)
     assert code(client.get(put(client, b"A text.", "note.txt") + "/1/image")) == (404, "no_page_image")
-    assert {path.stat().st_mode & 0o077 for path in kept(settings)} == {0}
+    assert (settings.home / "page-images").stat().st_mode & 0o777 == 0o700
 
 
 def test_a_picture_is_kept_by_browser_and_server(client: httpx.Client, api: Served) -> None:

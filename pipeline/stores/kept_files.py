@@ -1,13 +1,14 @@
-"""Pictures of pages in a folder, up to a size. Any number of processes may share it; nothing is lost with it."""
+"""What is asked for often, in a folder, up to a size. Any number of processes may share it; nothing is lost with it."""
 
 import logging
 import os
-import tempfile
+import shutil
 import time
-from collections.abc import Callable, Collection, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
+from uuid import uuid4
 
 from pipeline.model import DocumentId
 
@@ -24,11 +25,11 @@ class _Kept(NamedTuple):
     path: Path
 
 
-class KeptPictures:
+class KeptFiles:
     """Thread-safe.
 
     Args:
-        folder: made when the first picture comes.
+        folder: made when the first file comes.
         most: bytes that all may take.
     """
 
@@ -53,20 +54,54 @@ class KeptPictures:
 
     def put(self, document: DocumentId, name: str, content: bytes) -> None:
         """Keep it; a folder that cannot be written is told to the log."""
-        try:
+        with self._beginning() as part, self._told():
+            part.write_bytes(content)
+            part.replace(self._path(document, name))
+            self._grew(len(content))
+
+    @contextmanager
+    def copy(self, document: DocumentId, name: str, original: Callable[[], AbstractContextManager[Path]]) -> Iterator[Path]:
+        """A path to read a file by, while the context lasts: of the copy that is kept, and else of the original."""
+        with self._beginning() as part:
+            if self._linked(self._path(document, name), part):
+                yield part
+                return
+            with original() as found:
+                if (size := found.stat().st_size) <= self._most // 2:
+                    with self._told():
+                        shutil.copyfile(found, part)
+                        part.replace(self._path(document, name))
+                        self._grew(size)
+                yield found
+
+    def _linked(self, path: Path, part: Path) -> bool:
+        """Give a file a second name, by which it lasts when it is swept meanwhile; False if it is not kept."""
+        with suppress(OSError):
+            os.link(path, part)
+            os.utime(path)
+            return True
+        return False
+
+    @contextmanager
+    def _beginning(self) -> Iterator[Path]:
+        """Where a file may be that nobody else sees."""
+        with self._told():
             self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            with tempfile.NamedTemporaryFile(dir=self._folder, prefix=".", delete=False) as part:
-                try:
-                    part.write(content)
-                    part.flush()
-                    Path(part.name).replace(self._path(document, name))
-                except BaseException:
-                    Path(part.name).unlink(missing_ok=True)
-                    raise
+        path = self._folder / f".{uuid4().hex}"
+        try:
+            yield path
+        finally:
+            _remove(path)
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        try:
+            yield
         except OSError as fault:
-            log.warning("no picture can be kept in %s: %s", self._folder, fault.strerror)
-            return
-        self._since += len(content)
+            log.warning("nothing can be kept in %s: %s", self._folder, fault.strerror)
+
+    def _grew(self, size: int) -> None:
+        self._since += size
         if self._since > self._most * (1 - _SPARE):
             self._thin_out(self._all())
 
