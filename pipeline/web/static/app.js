@@ -1,6 +1,6 @@
 // The shell around every page.
 import { Fault, get } from "./core/api.js";
-import { html, render, useEffect, useState } from "./core/lib.js";
+import { html, render, useEffect, useRef, useState } from "./core/lib.js";
 import { match, place } from "./core/router.js";
 import { session } from "./core/session.js";
 import "./core/shortcuts.js";
@@ -38,7 +38,11 @@ function Page({ path, query }) {
     );
     return () => (stale = true);
   }, [route]);
-  useEffect(() => document.getElementById("main")?.focus({ preventScroll: true }), [path]);
+  const first = useRef(path);
+  useEffect(() => {
+    if (path !== first.current) document.getElementById("main")?.focus({ preventScroll: true }); // a screen reader begins there
+    first.current = null;
+  }, [path]);
   if (!found) return html`<${Empty} icon="search" title="There is no such page">See <a href="/">the documents</a>.<//>`;
   if (shown.route !== route) return null;
   if (shown.fault) return html`<${Trouble} fault=${shown.fault} again=${() => window.location.reload()} />`;

@@ -61,7 +61,7 @@ function Block({ kind, lines, show }) {
     </table></div>`;
   }
   if (kind === "table") return html`<div class="table-lines" tabindex="0" role="group" aria-label="Table">${lines.filter((line) => !RULE.test(line.text)).map((line) => html`<div>${show(line)}</div>`)}</div>`;
-  return html`<p class=${kind}>${lines.map((line) => html`<span class="line">${show(line)}</span>`)}</p>`;
+  return html`<p class=${kind}>${lines.map((line) => html`<span class="text-line">${show(line)}</span>`)}</p>`;
 }
 
 /** The cells of a line, which tabs part. */

@@ -3,6 +3,7 @@ import { html, useEffect, useRef, useState } from "../core/lib.js";
 import { places } from "../core/text.js";
 import { clock } from "../core/words.js";
 import { Icon } from "../ui/icon.js";
+import { toast } from "../ui/toasts.js";
 import { HIT, Marked } from "./marked.js";
 
 /** `seconds`: where what was looked for is said, or null. */
@@ -16,7 +17,7 @@ export function Recording({ id, page, mentions, hit, seconds, lit, point }) {
 
   const play = (from) => {
     sound.current.currentTime = from;
-    sound.current.play();
+    sound.current.play().catch(() => toast("This recording cannot be played here. Download the original.", "bad"));
   };
   const clicked = (event, segment) => {
     if (!event.target.closest("a") && !window.getSelection().toString()) play(segment.from);

@@ -6,6 +6,8 @@ import { Skeleton } from "../ui/shown.js";
 import { reveal } from "./reveal.js";
 
 const STEPS = [0.5, 0.75, 1, 1.5, 2, 3, 4];
+const TRIES = 2; // more, while the server draws too many pages
+const AGAIN = 2000;
 const WIDTHS = [400, 800, 1200, 1600, 2400];
 
 export const imageOf = (id, page, width) => address(`/api/documents/${id}/pages/${page}/image`, { width });
@@ -41,6 +43,8 @@ export function Sheet({ id, page, mentions, hits, lit, point }) {
 
 function Picture({ id, page, width, mentions, hits, lit, point }) {
   const [state, setState] = useState("");
+  const [tries, setTries] = useState(0);
+  const failed = () => (tries < TRIES ? setTimeout(() => setTries(tries + 1), AGAIN) : setState("broken"));
   const sharp = width * Math.min(2, window.devicePixelRatio);
   const asked = WIDTHS.find((each) => each >= sharp) ?? WIDTHS.at(-1);
   const shape = { width: `${width}px`, aspectRatio: page.width && page.height ? `${page.width} / ${page.height}` : undefined };
@@ -48,7 +52,7 @@ function Picture({ id, page, width, mentions, hits, lit, point }) {
     ${!state && html`<${Skeleton} lines=${8} />`}
     ${state === "broken"
       ? html`<p class="muted">The picture of this page cannot be shown.</p>`
-      : html`<img src=${imageOf(id, page.number, asked)} alt=${`Page ${page.number}`} onLoad=${() => setState("there")} onError=${() => setState("broken")} />`}
+      : html`<img key=${tries} src=${imageOf(id, page.number, asked)} alt=${`Page ${page.number}`} fetchpriority="high" onLoad=${() => setState("there")} onError=${failed} />`}
     <div class="boxes" aria-hidden="true">
       ${mentions.flatMap((mention, n) =>
         mention.boxes.map((box, line) => {

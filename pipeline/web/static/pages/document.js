@@ -4,7 +4,7 @@ import { useAsked } from "../core/asked.js";
 import { useEvents, usePolling } from "../core/events.js";
 import { html, useEffect } from "../core/lib.js";
 import { address, go, place, useTitle } from "../core/router.js";
-import { choose, inProject, may } from "../core/session.js";
+import { choose, may } from "../core/session.js";
 import { bytes, count, isFinal, number } from "../core/words.js";
 import { Attachments, History, Names, language } from "../document/about.js";
 import { Pages } from "../document/pages.js";
@@ -54,13 +54,14 @@ function Head({ document, reload }) {
   const folder = path.slice(0, path.length - filename.length);
   const said = [document.category, document.language && language(document.language), pages > 1 && count(pages, "page"), bytes(document.size)];
   const act = (action) => () => action([document]).then(reload);
-  const gone = () => erase([document]).then((done) => done && go(address("/", inProject())));
+  const list = (query) => address("/", { ...query, project: document.project });
+  const gone = () => erase([document]).then((done) => done && go(list()));
   return html`<header class="document-head">
     <nav class="crumbs small" aria-label="Where it stands">
-      <a href=${address("/", inProject())}>Documents</a>
+      <a href=${list()}>Documents</a>
       ${parent
         ? html`<span aria-hidden="true">/</span><a href=${`/documents/${parent.document_id}`}><${Icon} name="clip" />${parent.source_path.split("/").at(-1)}</a>`
-        : folder && html`<span aria-hidden="true">/</span><a href=${address("/", inProject({ q: folder }))}>${folder.replace(/\/$/, "")}</a>`}
+        : folder && html`<span aria-hidden="true">/</span><a href=${list({ q: folder })}>${folder.replace(/\/$/, "")}</a>`}
     </nav>
     <div class="page-head">
       <h1>${filename}</h1>

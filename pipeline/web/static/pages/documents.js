@@ -15,6 +15,7 @@ import { Empty, Loaded } from "../ui/shown.js";
 const SHOWN = 50;
 const QUICK = 2500; // while something moves
 const CALM = 15000;
+const SOON = 1000; // after an event; more that come meanwhile are one
 const FILTERS = [
   { value: "", name: "All", kinds: ["waiting", "running", "done", "partly", "failed", "cancelled"] },
   { value: "in_progress", name: "In progress", kinds: ["waiting", "running"] },
@@ -79,8 +80,8 @@ function useFresh(list, totals) {
     timer.current ||= setTimeout(() => {
       timer.current = 0;
       list.reload();
-      totals.reload();
-    }, 1000);
+      if (!live.value) totals.reload(); // else an event brings them
+    }, SOON);
   };
   useEffect(() => {
     if (sent) anew();

@@ -16,7 +16,7 @@ export function Header({ path }) {
   const here = found?.under ?? found?.path;
   useStore(project);
   return html`<header class="bar">
-    <a class="brand" href=${address("/", inProject())}><img src=${new URL("../icon.svg", import.meta.url)} alt="" width="24" height="24" /><span>nlp-pipeline</span></a>
+    <a class="brand" href=${address("/", inProject())} aria-label="nlp-pipeline: documents"><img src=${new URL("../icon.svg", import.meta.url)} alt="" width="24" height="24" /><span>nlp-pipeline</span></a>
     <nav class="pages" aria-label="Pages">
       ${routes
         .filter((route) => route.nav)
