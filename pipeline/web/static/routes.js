@@ -7,4 +7,6 @@ export const routes = [
   { path: "/entities", page: () => import("./pages/entities.js"), nav: { name: "Names", icon: "entities" } },
   { path: "/entities/{id}", page: () => import("./pages/entity.js"), under: "/entities" },
   { path: "/graph", page: () => import("./pages/graph.js"), nav: { name: "Graph", icon: "graph" } },
+  { path: "/status", page: () => import("./pages/status.js"), nav: { name: "Status", icon: "activity" } },
+  { path: "/keys", page: () => import("./pages/keys.js") },
 ];

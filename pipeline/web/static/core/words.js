@@ -38,6 +38,13 @@ export function lasted(from, to) {
   return seconds < 10 ? `${seconds.toFixed(1)} s` : seconds < 60 ? `${Math.round(seconds)} s` : `${clock(seconds)} min`;
 }
 
+/** A stretch of time as one would say it. */
+export function about(seconds) {
+  if (seconds < 90) return count(Math.max(1, Math.round(seconds)), "second");
+  if (seconds < 5400) return count(Math.round(seconds / 60), "minute");
+  return seconds < 172800 ? count(Math.round(seconds / 3600), "hour") : count(Math.round(seconds / 86400), "day");
+}
+
 /** The four stages, in order, and what each is for people. */
 export const STAGES = [
   { id: "ocr", name: "Read", doing: "Reading" },

@@ -2,7 +2,7 @@
 import { get, remove } from "../core/api.js";
 import { html, useEffect, useState } from "../core/lib.js";
 import { address, go, match } from "../core/router.js";
-import { choose, inProject, project, projects, session } from "../core/session.js";
+import { choose, inProject, may, project, projects, session } from "../core/session.js";
 import { useStore } from "../core/store.js";
 import { count } from "../core/words.js";
 import { routes } from "../routes.js";
@@ -98,6 +98,7 @@ function Account() {
   const leave = () => remove("/api/session").then(() => session.set(null), toastFault);
   return html`<${Menu} label="Account" icon="key">
     <p class="menu-note"><strong>${who.name}</strong><br /><span class="muted">${SCOPES[who.scope]}</span></p>
+    ${may("admin") && html`<a href="/keys"><${Icon} name="key" />Keys</a>`}
     <button type="button" onClick=${leave}><${Icon} name="logout" />Log out</button>
   <//>`;
 }
