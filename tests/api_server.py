@@ -6,10 +6,9 @@ from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import httpx
-import uvicorn
 
 from pipeline.api.app import create_app
-from pipeline.api.server import Server, listening
+from pipeline.api.server import Server, configured, listening
 from pipeline.settings import Settings
 from pipeline.stores.api_keys import ApiKeys, Scope
 from pipeline.stores.database import Database
@@ -42,7 +41,7 @@ def served(settings: Settings) -> Iterator[Served]:
     """The API until the context ends."""
     database = Database(settings.database)
     with listening("127.0.0.1", 0) as listener:
-        server = Server(uvicorn.Config(create_app(settings), log_config=None, access_log=False))
+        server = Server(configured(create_app(settings)))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
         thread.start()
         try:

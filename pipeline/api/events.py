@@ -12,10 +12,11 @@ from fastapi import APIRouter, Header, Query
 from fastapi.responses import Response
 
 from pipeline.api.access import ProjectToRead, Reader, no_such_document
-from pipeline.api.backend import Asked
-from pipeline.api.hub import Hub, Stream
+from pipeline.api.backend import Asked, Backend
+from pipeline.api.hub import Stream
 from pipeline.api.problems import Problem
 from pipeline.api.streamed import Streamed
+from pipeline.errors import ServiceUnavailable
 
 HEARTBEAT = 15.0  # seconds
 LIFETIME = 900.0  # seconds; who comes again is asked for a valid key again
@@ -64,13 +65,14 @@ async def events(
         raise Problem(
             429, "This key listens too often at one time.", "too_many_streams", "Close streams, or use another key."
         )
-    texts = _texts(hub, Stream(project, watched), caller.id, last_event_id, limit)
+    texts = _texts(backend, Stream(project, watched), caller.id, last_event_id, limit)
     await anext(texts)  # what can go wrong goes wrong before the answer has begun
     return Streamed(texts, "text/event-stream", until=hub.closed)
 
 
-async def _texts(hub: Hub, stream: Stream, caller: str, last: str, limit: int | None) -> AsyncGenerator[bytes]:
-    until = time.monotonic() + LIFETIME * random.uniform(0.8, 1.2)
+async def _texts(backend: Backend, stream: Stream, caller: str, last: str, limit: int | None) -> AsyncGenerator[bytes]:
+    hub, known = backend.hub, time.monotonic()
+    until = known + LIFETIME * random.uniform(0.8, 1.2)
     left = limit or sys.maxsize
     async with hub.listening(caller, stream):
         news = await hub.opening(stream, last)
@@ -81,4 +83,16 @@ async def _texts(hub: Hub, stream: Stream, caller: str, last: str, limit: int | 
             left -= len(news)
             if left <= 0 or stream.ended or time.monotonic() > until:
                 return
+            if time.monotonic() - known >= HEARTBEAT:
+                if not await _is_valid(backend, caller):
+                    return
+                known = time.monotonic()
             said, news = b"", await stream.next(HEARTBEAT)
+
+
+async def _is_valid(backend: Backend, caller: str) -> bool:
+    """Whether the key was not revoked since the stream began."""
+    try:
+        return await asyncio.to_thread(backend.keys.is_valid, caller)
+    except ServiceUnavailable:
+        return True  # nothing is told while the database is away

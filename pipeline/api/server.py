@@ -11,6 +11,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from pipeline.api.app import create_app
+from pipeline.api.connections import Impatient
 from pipeline.errors import Misconfigured
 from pipeline.observing import formatter
 from pipeline.settings import Settings
@@ -31,18 +32,24 @@ def serve(settings: Settings, host: str, port: int, ready: Callable[[str], objec
     logging.basicConfig(level=settings.log_level, handlers=[lines])
     with listening(host, port) as listener:
         bound = listener.getsockname()
-        config = uvicorn.Config(
-            create_app(settings, local=ip_address(bound[0]).is_loopback),
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            limit_concurrency=CONNECTIONS,
-            timeout_graceful_shutdown=LAST_ANSWERS,
-            proxy_headers=False,
-        )
+        app = create_app(settings, local=ip_address(bound[0]).is_loopback)
         ready(f"http://{f'[{bound[0]}]' if ':' in bound[0] else bound[0]}:{bound[1]}")
         signal.signal(signal.SIGTERM, lambda *_: None)  # uvicorn raises it anew when all is done
-        Server(config).run(sockets=[listener])
+        Server(configured(app)).run(sockets=[listener])
+
+
+def configured(app: FastAPI) -> uvicorn.Config:
+    """How it is served."""
+    return uvicorn.Config(
+        app,
+        http=Impatient,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        limit_concurrency=CONNECTIONS,
+        timeout_graceful_shutdown=LAST_ANSWERS,
+        proxy_headers=False,
+    )
 
 
 class Server(uvicorn.Server):

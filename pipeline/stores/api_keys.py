@@ -76,6 +76,10 @@ class ApiKeys:
             return Caller(key_id, name, Scope(scope), project)
         return None
 
+    def is_valid(self, key_id: str) -> bool:
+        """Whether there is a key with this id that was not revoked."""
+        return bool(self._db.value("api_key_is_valid", id=key_id))
+
     def all(self) -> list[KeyInfo]:
         """All keys, the oldest first."""
         return [KeyInfo(*row) for row in self._db.rows("list_api_keys")]

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
+from pipeline.api import connections
 from pipeline.settings import Settings
 from pipeline.stores.api_keys import Scope
 from tests.api_server import Served, served
@@ -66,6 +67,29 @@ def test_a_byte_now_and_then_is_given_up(settings: Settings) -> None:
         first, _, body = answer.partition(b"\r\n\r\n")
         assert first.startswith(b"HTTP/1.1 408 ")
         assert json.loads(body)["code"] == "too_slow"
+
+
+def test_a_head_that_does_not_come_is_given_up_and_a_pause_between_requests_is_not(
+    api: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "PATIENCE", 0.5)
+    with httpx.Client(base_url=api.url, timeout=60) as client:
+        assert client.get("/health").status_code == 200
+        with connection(api, "") as silent, connection(api, "GET /health HTTP/1.1\r\nX-Slow: ") as slow:
+            with suppress(OSError):  # it is closed
+                while not closed(slow, 0.1):
+                    slow.sendall(b"a")
+            assert closed(silent, 60)
+        assert client.get("/health").status_code == 200
+
+
+def closed(line: socket.socket, seconds: float) -> bool:
+    """Whether the other end closes it within that time."""
+    line.settimeout(seconds)
+    try:
+        return line.recv(1) == b""
+    except TimeoutError:
+        return False
 
 
 def test_who_goes_away_in_the_middle_is_forgotten(api: Served, caplog: pytest.LogCaptureFixture) -> None:

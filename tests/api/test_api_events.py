@@ -11,10 +11,10 @@ import httpx
 import psycopg
 import pytest
 
-from pipeline.api import hub
+from pipeline.api import events, hub
 from pipeline.model import DocumentId, Submission
 from pipeline.settings import Settings
-from pipeline.stores.api_keys import Scope
+from pipeline.stores.api_keys import ApiKeys, Scope
 from tests.api_server import Served, served
 
 SECONDS = 30.0
@@ -181,6 +181,18 @@ def test_streams_end_when_the_api_is_stopped(settings: Settings) -> None:
     assert ended.wait(SECONDS)
     thread.join()
     client.close()
+
+
+def test_who_has_a_revoked_key_hears_no_more(api: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(events, "HEARTBEAT", 0.2)
+    keys = ApiKeys(api.database)
+    with api.client() as client, listening(client) as listener:
+        listener.next("project")
+        submit(api, "one.txt")
+        assert listener.next("document").data["source_path"] == "one.txt"
+        assert keys.revoke("test") == 1
+        with pytest.raises(EOFError):
+            listener.next("what never comes")
 
 
 def test_a_key_of_one_project_hears_of_no_other(api: Served) -> None:

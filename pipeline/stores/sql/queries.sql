@@ -283,6 +283,9 @@ select revoke_api_keys(%(word)s)::text[];
 -- name: revoke_api_key
 select revoke_api_key(%(id)s, %(project)s);
 
+-- name: api_key_is_valid
+select api_key_is_valid(%(id)s);
+
 -- name: use_api_key
 select id::text, name, scope, project from use_api_key(%(hash)s);
 

@@ -48,3 +48,7 @@ create or replace function use_api_key(p_hash text) returns table (id uuid, name
     select k.id, k.name, k.scope, coalesce(p.name, '') from api_keys k left join projects p on p.id = k.project_id
     where k.hash = p_hash and k.revoked_at is null;
 $$;
+
+create or replace function api_key_is_valid(p_id uuid) returns boolean language sql stable as $$
+    select exists (select from api_keys where id = p_id and revoked_at is null)
+$$;
