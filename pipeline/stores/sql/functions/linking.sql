@@ -142,12 +142,15 @@ end $$;
 create or replace function relink(p_project uuid, p_ids uuid[]) returns void language plpgsql as $$
 declare
     v_affected uuid[];
+    v_names uuid[];
+    v_parts uuid[];
     v_decided constant boolean := exists (select from entity_decisions where project_id = p_project and taken_back_at is null);
     v_joined uuid[] := '{}';
     v_one uuid[] := '{}';  -- roots that must stay apart, each pair both ways
     v_other uuid[] := '{}';
     v_starts uuid[];
     v_homes uuid[];
+    v_refused uuid[] := '{}';
 begin
     if p_ids is null then
         return;
@@ -161,14 +164,14 @@ begin
             union all select x from decided_with(a.id) x where v_decided) n
     ) select array_agg(id) into v_affected from affected;
 
-    with parts as materialized (
-        select * from components(p_project, v_affected, v_decided)
-    ), best as (
+    select array_agg(id), array_agg(part) into v_names, v_parts from components(p_project, v_affected, v_decided);
+    with best as (
         select distinct on (p.part) p.part, e.id as root
-        from parts p join entities e on e.id = p.id
+        from unnest(v_names, v_parts) p (id, part) join entities e on e.id = p.id
         order by p.part, e.tokens desc, length(substring(e.key from position('/' in e.key) + 1)) desc, e.key collate "C"
     )
-    update entities e set root = b.root from parts p join best b using (part) where e.id = p.id and e.root is distinct from b.root;
+    update entities e set root = b.root from unnest(v_names, v_parts) p (id, part) join best b using (part)
+    where e.id = p.id and e.root is distinct from b.root;
 
     if v_decided then
         v_joined := array(
@@ -190,16 +193,28 @@ begin
         where not exists (select from leads_to(o.place, v_joined, v_one, v_other)) group by start having count(*) = 1
     )
     select array_agg(start), array_agg(home) into v_starts, v_homes from homes;
+    if v_one <> '{}' then
+        v_refused := refused(v_starts, v_homes, v_one, v_other);
+    end if;
 
     with homes as (
-        select h.start, h.home from unnest(v_starts, v_homes) h (start, home)
-        where h.start <> all (refused(v_starts, v_homes, v_one, v_other))
+        select h.start, h.home from unnest(v_starts, v_homes) h (start, home) where h.start <> all (v_refused)
     ), targets as (
         select e.id, nullif(coalesce(h.home, e.root), e.id) as merged_into
         from entities e left join homes h on h.start = e.root where e.id = any (v_affected)
     ), outcome as (
-        select t.id, t.merged_into, why.reason, why.score
-        from targets t left join lateral why_merged(t.id, t.merged_into) why on t.merged_into is not null
+        select t.id, t.merged_into, coalesce(who.reason, why.reason) as reason, coalesce(who.score, why.score) as score
+        from targets t
+        left join lateral (  -- the surest link
+            select l.reason, l.score from entity_links l
+            where l.left_id = t.id or (l.right_id = t.id and l.strong)
+            order by l.strong desc, l.score desc, l.reason limit 1) why on t.merged_into is not null
+        left join lateral (  -- a person bound it, and no link leads straight to the entity
+            select 'decided by a person' as reason, 1::real as score from decided_with(t.id, true) x join entities e on e.id = x
+            where not exists (
+                select from entity_links l
+                where l.left_id = t.id and l.right_id = t.merged_into or l.right_id = t.id and l.left_id = t.merged_into and l.strong)
+            limit 1) who on v_decided and t.merged_into is not null
     ), changed as (
         update entities e set merged_into = o.merged_into, merge_reason = o.reason, merge_score = o.score
         from outcome o, entities before
@@ -212,18 +227,3 @@ begin
     where x is not null and changed.merged_into is distinct from changed.merged_before order by x
     on conflict (project_id, entity_id) do update set number = default;
 end $$;
-
--- Why a name stands for an entity: its surest link; where a person bound it, that, unless a link leads straight to the entity.
-create or replace function why_merged(p_name uuid, p_entity uuid) returns table (reason text, score real) language sql stable rows 1 as $$
-    with links as (
-        select l.reason, l.score, l.strong, p_entity in (l.left_id, l.right_id) as straight
-        from entity_links l where l.left_id = p_name or (l.right_id = p_name and l.strong)
-    ), bound as (
-        select from decided_with(p_name, true) x join canonical_entities c on c.name_id = x limit 1
-    )
-    select l.reason, l.score from (
-        select * from links
-        union all
-        select 'decided by a person', 1, true, true from bound where not exists (select from links where straight)) l
-    order by (l.straight and exists (select from bound)) desc, l.strong desc, l.score desc, l.reason limit 1
-$$;

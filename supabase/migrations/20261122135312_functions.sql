@@ -2429,12 +2429,15 @@ end $$;
 create or replace function relink(p_project uuid, p_ids uuid[]) returns void language plpgsql as $$
 declare
     v_affected uuid[];
+    v_names uuid[];
+    v_parts uuid[];
     v_decided constant boolean := exists (select from entity_decisions where project_id = p_project and taken_back_at is null);
     v_joined uuid[] := '{}';
     v_one uuid[] := '{}';  -- roots that must stay apart, each pair both ways
     v_other uuid[] := '{}';
     v_starts uuid[];
     v_homes uuid[];
+    v_refused uuid[] := '{}';
 begin
     if p_ids is null then
         return;
@@ -2448,14 +2451,14 @@ begin
             union all select x from decided_with(a.id) x where v_decided) n
     ) select array_agg(id) into v_affected from affected;
 
-    with parts as materialized (
-        select * from components(p_project, v_affected, v_decided)
-    ), best as (
+    select array_agg(id), array_agg(part) into v_names, v_parts from components(p_project, v_affected, v_decided);
+    with best as (
         select distinct on (p.part) p.part, e.id as root
-        from parts p join entities e on e.id = p.id
+        from unnest(v_names, v_parts) p (id, part) join entities e on e.id = p.id
         order by p.part, e.tokens desc, length(substring(e.key from position('/' in e.key) + 1)) desc, e.key collate "C"
     )
-    update entities e set root = b.root from parts p join best b using (part) where e.id = p.id and e.root is distinct from b.root;
+    update entities e set root = b.root from unnest(v_names, v_parts) p (id, part) join best b using (part)
+    where e.id = p.id and e.root is distinct from b.root;
 
     if v_decided then
         v_joined := array(
@@ -2477,16 +2480,28 @@ begin
         where not exists (select from leads_to(o.place, v_joined, v_one, v_other)) group by start having count(*) = 1
     )
     select array_agg(start), array_agg(home) into v_starts, v_homes from homes;
+    if v_one <> '{}' then
+        v_refused := refused(v_starts, v_homes, v_one, v_other);
+    end if;
 
     with homes as (
-        select h.start, h.home from unnest(v_starts, v_homes) h (start, home)
-        where h.start <> all (refused(v_starts, v_homes, v_one, v_other))
+        select h.start, h.home from unnest(v_starts, v_homes) h (start, home) where h.start <> all (v_refused)
     ), targets as (
         select e.id, nullif(coalesce(h.home, e.root), e.id) as merged_into
         from entities e left join homes h on h.start = e.root where e.id = any (v_affected)
     ), outcome as (
-        select t.id, t.merged_into, why.reason, why.score
-        from targets t left join lateral why_merged(t.id, t.merged_into) why on t.merged_into is not null
+        select t.id, t.merged_into, coalesce(who.reason, why.reason) as reason, coalesce(who.score, why.score) as score
+        from targets t
+        left join lateral (  -- the surest link
+            select l.reason, l.score from entity_links l
+            where l.left_id = t.id or (l.right_id = t.id and l.strong)
+            order by l.strong desc, l.score desc, l.reason limit 1) why on t.merged_into is not null
+        left join lateral (  -- a person bound it, and no link leads straight to the entity
+            select 'decided by a person' as reason, 1::real as score from decided_with(t.id, true) x join entities e on e.id = x
+            where not exists (
+                select from entity_links l
+                where l.left_id = t.id and l.right_id = t.merged_into or l.right_id = t.id and l.left_id = t.merged_into and l.strong)
+            limit 1) who on v_decided and t.merged_into is not null
     ), changed as (
         update entities e set merged_into = o.merged_into, merge_reason = o.reason, merge_score = o.score
         from outcome o, entities before
@@ -2499,21 +2514,6 @@ begin
     where x is not null and changed.merged_into is distinct from changed.merged_before order by x
     on conflict (project_id, entity_id) do update set number = default;
 end $$;
-
--- Why a name stands for an entity: its surest link; where a person bound it, that, unless a link leads straight to the entity.
-create or replace function why_merged(p_name uuid, p_entity uuid) returns table (reason text, score real) language sql stable rows 1 as $$
-    with links as (
-        select l.reason, l.score, l.strong, p_entity in (l.left_id, l.right_id) as straight
-        from entity_links l where l.left_id = p_name or (l.right_id = p_name and l.strong)
-    ), bound as (
-        select from decided_with(p_name, true) x join canonical_entities c on c.name_id = x limit 1
-    )
-    select l.reason, l.score from (
-        select * from links
-        union all
-        select 'decided by a person', 1, true, true from bound where not exists (select from links where straight)) l
-    order by (l.straight and exists (select from bound)) desc, l.strong desc, l.score desc, l.reason limit 1
-$$;
 
 -- Documents that come from earlier systems, and our own that nobody went on with.
 
@@ -3892,7 +3892,7 @@ insert into schema_migrations (name, sha256) values
     ('functions/graph_content.sql', 'fbd9a7129eea93bd2b67bf833e2f2fc4572e477f1a86e02350070dddf460abcb'),
     ('functions/jobs.sql', '110d594bad1c04f6a9c7772f7a705c555f5cb27c8eb116edd45ab54309380770'),
     ('functions/lifecycle.sql', 'c58417b9b6b00ca35f4d531eca6ddbee549aa7ce3097c4c03392e971002b432d'),
-    ('functions/linking.sql', 'ac1e400dde7c8151f5b1bdc646082130bca11f2edd360741e64ae64b1dcb6abb'),
+    ('functions/linking.sql', '609752f39e7f6e3d294ebef73e4c2e6645d1bf316d6ad5924791663a058fa648'),
     ('functions/moving.sql', '7307aed8efdb22603b88519c1d6ac89842c871367fb20d7aeb67dee92446aa4f'),
     ('functions/parts.sql', '7854a11d47ada7a28d856561ccd8c1182b4a1a47b978dd5218873eb439862571'),
     ('functions/pauses.sql', '34169ea352ff14b7e381ae513fc7608a51b5365e34d6f52aadaa0b89a67cc8c2'),
@@ -3912,7 +3912,7 @@ on conflict (name) do update set sha256 = excluded.sha256, applied_at = now();
 do $access$
 declare
     v_tables constant text[] := '{answer_uses,api_keys,api_links,api_sessions,api_uploads,batch_question_uses,batch_questions,budgets,canonical_entities,canonical_evidence,chunks,decided_names,document_counts,document_jobs,document_parts,document_processing_history,document_steps,documents,embedding_portions,embedding_spaces,entities,entity_decisions,entity_keys,entity_links,files_expected,files_unused,graph_changes,graph_outdated,graph_touched,graph_turns,mentions,moved_documents,pages,paid_answers,paid_batches,paid_calls,paid_usage,paused_queues,permitted_moves,project_usage,projects,relation_mentions,relationship_evidence,relationships,schema_migrations,staged_rows}';
-    v_functions constant text[] := '{add_children,advance,amount_text,api_key_is_valid,ask_for_graphs,batches_due,begin_batch,begin_call,begin_part,begin_step,budget_refusal,budget_state,cancel_documents,cancel_embeddings,candidate_names,candidates_of,change_embeddings,changed_documents,changes_horizon,check_move,chunk_digest,chunk_dimension,claim_documents,comes_again,commit_chunks,commit_graph,commit_job,commit_mentions,commit_node,commit_pages,commit_part,commit_resolution,components,count_added,count_changed,count_removed,count_usage,create_api_key,dates_near,decide,decided_with,decision_facts,decision_holds,decisions_of,delete_document,derived_id,document_facts,document_format,document_news,document_progress,document_results,document_state,documents_of_entity,drop_call,drop_job,drop_old_answers,drop_old_questions,drop_portions,drop_relations,drop_unused,embedding_progress,end_api_session,end_batch,end_call,end_lost_calls,end_part,end_turn,end_turns_of,end_with_error,ensure_project,entities_in,entity_mentions,entity_of,entity_summaries,entity_summary,entity_types,expect_files,fail_part,fail_step,failed_parts,file_of,file_of_document,files_removed,find_passages,finish_embeddings,finish_step,first_api_key,fold_counts,forget_answers,forget_expected_files,forget_questions,forget_results,given_up,graph_around,graph_busy,graph_is_outdated,graph_of_project,graph_pairs,graph_part,graph_related,graph_work,hand_over,has_node,hold_batch,hold_entity,hold_lease,hold_on,hold_part,hold_questions,job_of,join_parts,join_questions,keep_answers,keep_file,kept_apart,known_documents,leads_to,leave_questions,list_api_keys,list_decisions,list_documents,list_embeddings,list_entities,list_pauses,list_projects,make_api_link,mark_unused_files,mentions_of,merge_entities,missing_parts,move_documents,moved_sources,names_of,new_token,news_of_document,next_due,next_entities,next_step,next_wait,node_of,note_batch,note_changes,note_embedding_fault,note_part,note_unused_files,oldest_pending,on_its_way,open_api_session,open_embeddings,outdated_documents,outdated_done,page_of_document,pair_weights,parted,parts_finished,parts_lost,pass_on,pass_questions,passage,path_between,pause_queue,paused_queue,place_of,places_of,portions,project_costs,project_counts,put_together,question_call,questions_of_batch,questions_ready,questions_suffice,range_of,reading_of,refused,related_of,relation_mentions_of,relation_passages,relation_weights,relations_among,relations_in,relations_of,release_lease,release_leases,release_part,relink,renew_lease,renew_part,renew_turn,repair_documents,report_crash,report_part_crash,reprocess_documents,require_embeddings,restart_document,restart_stalled,resume_queue,retry_documents,revoke_api_key,revoke_api_keys,running_status,save_job,save_job_part,save_relationships,save_vectors,search_chunks,select_documents,set_aside,set_budget,settle_questions,shown_name,split_document,split_entity,stage_rows,stalled_documents,stands_still,submit_documents,submit_uploads,take_answers,take_back_decision,take_batch,take_graph_turn,take_refresh_turn,take_turn,take_unfilled,take_unused_files,tell_due,tell_finished,tell_of_document,tell_waiting,text_around,torn_pages,usage_cost,use_api_key,use_api_session,waiting_questions,waits_for_batch,waits_for_budget,wake_jobs,was_told,why_merged,windows}';
+    v_functions constant text[] := '{add_children,advance,amount_text,api_key_is_valid,ask_for_graphs,batches_due,begin_batch,begin_call,begin_part,begin_step,budget_refusal,budget_state,cancel_documents,cancel_embeddings,candidate_names,candidates_of,change_embeddings,changed_documents,changes_horizon,check_move,chunk_digest,chunk_dimension,claim_documents,comes_again,commit_chunks,commit_graph,commit_job,commit_mentions,commit_node,commit_pages,commit_part,commit_resolution,components,count_added,count_changed,count_removed,count_usage,create_api_key,dates_near,decide,decided_with,decision_facts,decision_holds,decisions_of,delete_document,derived_id,document_facts,document_format,document_news,document_progress,document_results,document_state,documents_of_entity,drop_call,drop_job,drop_old_answers,drop_old_questions,drop_portions,drop_relations,drop_unused,embedding_progress,end_api_session,end_batch,end_call,end_lost_calls,end_part,end_turn,end_turns_of,end_with_error,ensure_project,entities_in,entity_mentions,entity_of,entity_summaries,entity_summary,entity_types,expect_files,fail_part,fail_step,failed_parts,file_of,file_of_document,files_removed,find_passages,finish_embeddings,finish_step,first_api_key,fold_counts,forget_answers,forget_expected_files,forget_questions,forget_results,given_up,graph_around,graph_busy,graph_is_outdated,graph_of_project,graph_pairs,graph_part,graph_related,graph_work,hand_over,has_node,hold_batch,hold_entity,hold_lease,hold_on,hold_part,hold_questions,job_of,join_parts,join_questions,keep_answers,keep_file,kept_apart,known_documents,leads_to,leave_questions,list_api_keys,list_decisions,list_documents,list_embeddings,list_entities,list_pauses,list_projects,make_api_link,mark_unused_files,mentions_of,merge_entities,missing_parts,move_documents,moved_sources,names_of,new_token,news_of_document,next_due,next_entities,next_step,next_wait,node_of,note_batch,note_changes,note_embedding_fault,note_part,note_unused_files,oldest_pending,on_its_way,open_api_session,open_embeddings,outdated_documents,outdated_done,page_of_document,pair_weights,parted,parts_finished,parts_lost,pass_on,pass_questions,passage,path_between,pause_queue,paused_queue,place_of,places_of,portions,project_costs,project_counts,put_together,question_call,questions_of_batch,questions_ready,questions_suffice,range_of,reading_of,refused,related_of,relation_mentions_of,relation_passages,relation_weights,relations_among,relations_in,relations_of,release_lease,release_leases,release_part,relink,renew_lease,renew_part,renew_turn,repair_documents,report_crash,report_part_crash,reprocess_documents,require_embeddings,restart_document,restart_stalled,resume_queue,retry_documents,revoke_api_key,revoke_api_keys,running_status,save_job,save_job_part,save_relationships,save_vectors,search_chunks,select_documents,set_aside,set_budget,settle_questions,shown_name,split_document,split_entity,stage_rows,stalled_documents,stands_still,submit_documents,submit_uploads,take_answers,take_back_decision,take_batch,take_graph_turn,take_refresh_turn,take_turn,take_unfilled,take_unused_files,tell_due,tell_finished,tell_of_document,tell_waiting,text_around,torn_pages,usage_cost,use_api_key,use_api_session,waiting_questions,waits_for_batch,waits_for_budget,wake_jobs,was_told,windows}';
     o record;
 begin
     if (select count(*) from pg_roles where rolname in ('anon', 'authenticated', 'service_role')) < 3 then
