@@ -28,7 +28,7 @@ class Entities(click.Group):
 
 @click.group(cls=Entities)
 def entity() -> None:
-    r"""Show an entity: its spellings, its documents, and what stands next to it; or say that two are one, or one is two.
+    r"""Show an entity: its spellings, documents and neighbours; or decide what is one.
 
     `nlp-pipeline entity NAME` is `nlp-pipeline entity show NAME`.
 

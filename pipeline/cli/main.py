@@ -32,7 +32,7 @@ COMMANDS = {
     "reprocess": ("control", "Run again what is stale because an engine, a model or an option changed."),
     "delete": ("control", "Remove documents with their attachments, and their share in entities, relations and graph."),
     "search": ("search", "Find passages by their words and by their meaning."),
-    "entity": ("entity", "Show an entity: its spellings, its documents, and what stands next to it."),
+    "entity": ("entity", "Show an entity: its spellings, documents and neighbours; or decide what is one."),
     "export": ("export", "Write documents, entities and relations to files in DIR."),
     "costs": ("costs", "Show what paid services used and cost, by step and model."),
     "budget": ("costs", "Show or set a project's budget: what paid services may cost."),
