@@ -20,6 +20,7 @@ from pipeline.stores.database import Database
 from pipeline.stores.decisions import Decisions
 from pipeline.stores.entity_catalog import EntityCatalog
 from pipeline.stores.kept_files import KeptFiles
+from pipeline.stores.passages import Passages
 from pipeline.stores.places import Places
 from pipeline.stores.rate_limits import Limit, RedisRateLimits
 from pipeline.stores.reports import Reports
@@ -53,6 +54,7 @@ class Backend:
         kept = KeptFiles(settings.home / "page-images", settings.api_page_images * MEGABYTE)
         self.originals = Originals(self.use, kept)
         self.pictures = Pictures(self.use, self.originals, kept, settings.api_pages_at_once)
+        self.passages = Passages(self.database)
 
     @property
     def uploads(self) -> Path:

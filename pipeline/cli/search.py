@@ -1,12 +1,14 @@
 """``search``: passages that answer a question, or many questions at once."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
-from functools import partial
+from datetime import datetime
+from functools import partial, wraps
 from itertools import accumulate, islice
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import click
 from rich.padding import Padding
@@ -15,12 +17,45 @@ from rich.text import Text
 from pipeline.cli.output import clock, console, flat, plain
 from pipeline.cli.session import project_option, reading
 from pipeline.embeddings import Embeddings
+from pipeline.model import EntityType
 from pipeline.ports import Charge, charging
-from pipeline.stores.reports import MARK_END, MARK_START, Passage, Reports
+from pipeline.stages.dates import days_of
+from pipeline.stores.passages import FORMATS, Filter
+from pipeline.stores.reports import MARK_END, MARK_START, Hit, Passage
 from pipeline.wiring import Services
 
 AT_ONCE = 32
 WORDS_SHOWN = 60
+DAY = click.DateTime(["%Y-%m-%d"])
+
+
+def narrowing(command: Callable[..., None]) -> Callable[..., None]:
+    """Options that say which passages are looked at."""
+    options = (
+        click.option("--type", "kind", type=click.Choice([*EntityType]), help="Passages that name one of this type."),
+        click.option("--entity", type=click.UUID, metavar="ID", help="That name this entity; `entity --json` tells its id."),
+        click.option("--document", default="", metavar="PATH-OR-ID", help="Of this document."),
+        click.option("--format", "form", type=click.Choice(FORMATS), help="Of documents of this kind."),
+        click.option("--from", "since", type=DAY, help="That name a date from then on, or of such mails."),
+        click.option("--to", "until", type=DAY, help="That name a date until then, or of such mails."),
+    )
+
+    @wraps(command)
+    def narrowed(  # as many as there are options
+        kind: str | None,
+        entity: UUID | None,
+        document: str,
+        form: str | None,
+        since: datetime | None,
+        until: datetime | None,
+        **others: Any,  # noqa: ANN401  # those of the command
+    ) -> None:
+        days = since and since.date(), until and until.date()
+        command(narrow=Filter(document, form or "", kind or "", str(entity or ""), *days), **others)
+
+    for option in reversed(options):
+        narrowed = option(narrowed)
+    return narrowed
 
 
 @click.command()
@@ -29,13 +64,17 @@ WORDS_SHOWN = 60
 @click.option("--limit", default=10, show_default=True, type=click.IntRange(1, 1000), help="Most passages for a question.")
 @click.option("--queries", type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path), metavar="FILE",
               help="Answer many: JSON lines {query_id, question} in, {query_id, results} out.")  # fmt: skip
+@narrowing
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON line for each passage.")
-def search(question: str | None, project: str | None, limit: int, queries: Path | None, as_json: bool) -> None:
+def search(
+    question: str | None, project: str | None, limit: int, queries: Path | None, as_json: bool, narrow: Filter
+) -> None:
     r"""Find passages by their words and by their meaning.
 
     \b
     Example:
       nlp-pipeline search "who paid for the dredging?"
+      nlp-pipeline search "who paid?" --type MONEY --from 1924-01-01 --to 1924-12-31
       nlp-pipeline search --queries questions.jsonl > answers.jsonl
     """
     if bool(question and question.strip()) == bool(queries):
@@ -46,21 +85,23 @@ def search(question: str | None, project: str | None, limit: int, queries: Path 
         closing(Services(settings)) as use,
         charging(Charge(project=reports.project)),
     ):
+        if narrow.since or narrow.until:
+            reports.read_dates(days_of)
         if question:
-            passages = use.embeddings.asked([question], partial(reports.passages, limit=limit))[0]
+            passages = use.embeddings.asked([question], partial(reports.passages, limit=limit, narrow=narrow))[0]
             _print_json(passages) if as_json else _print(passages)
         else:
-            for answer in answers(questions, use.embeddings, reports, limit):
+            for answer in answers(questions, use.embeddings, partial(reports.search, limit=limit, narrow=narrow)):
                 click.echo(json.dumps(answer, ensure_ascii=False))
 
 
 def answers(
-    questions: list[tuple[Any, str]], embeddings: Embeddings, reports: Reports, limit: int
+    questions: list[tuple[Any, str]], embeddings: Embeddings, ask: Callable[..., list[Hit]]
 ) -> Iterator[dict[str, Any]]:
     """``{query_id, results: [{source_path, start, end, score}]}`` for each (id, question), in order."""
     waiting = iter(questions)
     while batch := list(islice(waiting, AT_ONCE)):
-        answered = embeddings.asked([text for _, text in batch], partial(reports.search, limit=limit))
+        answered = embeddings.asked([text for _, text in batch], ask)
         for (query_id, _), hits in zip(batch, answered, strict=True):
             results = [{"source_path": h.source_path, "start": h.start, "end": h.end, "score": h.score} for h in hits]
             yield {"query_id": query_id, "results": results}

@@ -6,6 +6,7 @@ Of "3–5 May 1941" the month is known, of "3/4/1941" and "Spring 1941" the year
 """
 
 import re
+from calendar import monthrange
 from datetime import date
 from typing import Literal, NamedTuple
 
@@ -22,6 +23,21 @@ class Moment(NamedTuple):
     def text(self) -> str:
         """As ISO 8601 writes it: 1941-05-03, 1941-05 or 1941."""
         return self.day.isoformat()[: {"day": 10, "month": 7, "year": 4}[self.precision]]
+
+    @property
+    def last(self) -> date:
+        """The last day that may be meant."""
+        if self.precision == "day":
+            return self.day
+        if self.precision == "year":
+            return self.day.replace(month=12, day=31)
+        return self.day.replace(day=monthrange(self.day.year, self.day.month)[1])
+
+
+def days_of(text: str) -> tuple[date, date] | None:
+    """The first and the last day that a written date may mean; None if it names none."""
+    moment = read_date(text)
+    return moment and (moment.day, moment.last)
 
 
 _MONTHS = {

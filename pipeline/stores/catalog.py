@@ -5,15 +5,12 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
 from psycopg.types.json import Jsonb
 
 from pipeline.model import DocumentId, Submission
 from pipeline.status import IN_FLIGHT, Status, Step, parse_status
 from pipeline.stores.calls import Calls
 from pipeline.stores.control import patiently
-from pipeline.stores.vectors import vector_text
 
 Facts = dict[str, Any]
 """As ``document_facts`` of ``sql/functions/catalog.sql`` gives them, and functions that add to them."""
@@ -110,24 +107,6 @@ class Catalog:
     def projects(self, within: str) -> Sequence[tuple[str, int, datetime]]:
         """Name, number of documents and creation time of each project, by name."""
         return [(name, documents, made) for name, documents, made in self._db.rows("list_projects", project=within)]
-
-    def passages(
-        self, project: str, question: str, vector: NDArray[np.float32], limit: int, space: str | None = None
-    ) -> Sequence[Facts]:
-        """Passages that answer a question, the best first; ``vector`` is its embedding. See ``find_passages`` of the SQL.
-
-        Raises:
-            ServiceUnavailable: ``conflict``: ``space``, whose vector it is, is no longer the active one; embed it anew.
-        """
-        rows = self._db.rows(
-            "find_passages",
-            project=project,
-            question=question.replace("\0", " "),
-            embedding=vector_text(vector),
-            limit=limit,
-            space=space,
-        )
-        return [passage for (passage,) in rows]
 
     def _facts(self, statement: str, **values: object) -> Facts | None:
         facts: Facts | None = self._db.value(statement, **values)

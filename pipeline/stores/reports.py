@@ -1,6 +1,6 @@
 """The reading side of the database: what people ask of a project. Nothing here changes anything."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -16,6 +16,7 @@ from pipeline.stores.calls import Rows as DatabaseRows
 from pipeline.stores.costs import Costs
 from pipeline.stores.database import Database
 from pipeline.stores.graph_content import Project, content_rows, content_sizes
+from pipeline.stores.passages import EVERYTHING, Days, Filter, Passages
 from pipeline.stores.statements import load_statements
 from pipeline.stores.stories import Story, read_story
 from pipeline.stores.vectors import vector_text
@@ -221,17 +222,25 @@ class Reports:
         """The most mentioned entities; dates and sums are left out."""
         return _entities(self._rows("top_entities", limit=limit))
 
-    def search(self, question: str, vector: NDArray[np.float32], limit: int, space: str | None = None) -> list[Hit]:
+    def search(
+        self, question: str, vector: NDArray[np.float32], limit: int, space: str | None = None, narrow: Filter = EVERYTHING
+    ) -> list[Hit]:
         """Passages that answer a question, the best first; ``vector`` is its embedding.
 
         Raises:
             ServiceUnavailable: ``conflict``: ``space``, whose vector it is, is no longer the active one; embed it anew.
         """
-        return [Hit(*row) for row in self._rows("search", **_question(question, vector, limit, space))]
+        return [Hit(*row) for row in self._rows("search", **_question(question, vector, limit, space, narrow))]
 
-    def passages(self, question: str, vector: NDArray[np.float32], limit: int, space: str | None = None) -> list[Passage]:
+    def passages(
+        self, question: str, vector: NDArray[np.float32], limit: int, space: str | None = None, narrow: Filter = EVERYTHING
+    ) -> list[Passage]:
         """The same with page or time, and the text with the matching words marked."""
-        return [Passage(*row) for row in self._rows("passages", **_question(question, vector, limit, space))]
+        return [Passage(*row) for row in self._rows("passages", **_question(question, vector, limit, space, narrow))]
+
+    def read_dates(self, read: Callable[[str], Days | None]) -> None:
+        """Before a question that is narrowed by dates: see ``Passages.read_dates``."""
+        Passages(self._db).read_dates(self.project, read)
 
     def find_entities(self, name: str, keys: Sequence[str], limit: int = 10) -> list[GraphEntity]:
         """Entities that a name may mean, the most likely first.
@@ -303,8 +312,16 @@ class Snapshot:
         return (content_rows(self._connection, part, project, span) for span in spans(size))
 
 
-def _question(question: str, vector: NDArray[np.float32], limit: int, space: str | None) -> dict[str, object]:
-    return {"question": question.replace("\0", " "), "embedding": vector_text(vector), "limit": limit, "space": space}
+def _question(
+    question: str, vector: NDArray[np.float32], limit: int, space: str | None, narrow: Filter
+) -> dict[str, object]:
+    return {
+        "question": question.replace("\0", " "),
+        "embedding": vector_text(vector),
+        "limit": limit,
+        "space": space,
+        "filter": narrow.as_json(),
+    }
 
 
 def _entities(rows: DatabaseRows) -> list[GraphEntity]:

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 from typing import cast
 
@@ -35,7 +36,9 @@ def other(tmp_path: Path, settings: Settings) -> str:
 def searched(use: Services) -> list[str]:
     """Where the best passages for a question stand."""
     database = Database(use.settings.database)
-    (answer,) = answers([(1, "What did the dredging cost?")], use.embeddings, Reports(database, "matter"), 5)
+    (answer,) = answers(
+        [(1, "What did the dredging cost?")], use.embeddings, partial(Reports(database, "matter").search, limit=5)
+    )
     database.close()
     return [str(hit["source_path"]) for hit in answer["results"]]
 

@@ -322,8 +322,14 @@ select document_results(%(document)s, %(project)s, %(parts)s);
 -- name: list_projects
 select name, documents, created_at from list_projects(%(project)s);
 
--- name: find_passages
-select passage from find_passages(%(project)s, %(question)s, %(embedding)s, %(limit)s, %(space)s);
+-- name: search_passages
+select search_passages(%(project)s, %(question)s, %(embedding)s, %(skip)s, %(limit)s, %(space)s, %(filter)s);
+
+-- name: unread_dates
+select entity_id::text, written from unread_dates(%(project)s, %(limit)s);
+
+-- name: save_dates
+select save_dates(%(dates)s);
 
 -- name: entity_of
 select project, id::text, name, type, mentions, documents from entity_of(%(entity)s, %(project)s);

@@ -84,7 +84,7 @@ from counted c cross join lateral entity_summary(c.entity_id) s order by s.menti
 
 -- name: search
 select d.source_path, c.start_offset, c.end_offset, f.score, c.heading, c.text
-from search_chunks(%(project)s, %(question)s, %(embedding)s, %(limit)s, %(space)s) f
+from search_chunks(%(project)s, %(question)s, %(embedding)s, %(limit)s, %(space)s, %(filter)s) f
 join chunks c on c.id = f.chunk_id
 join documents d on d.id = c.document_id
 order by f.score desc, f.chunk_id;
@@ -92,7 +92,7 @@ order by f.score desc, f.chunk_id;
 -- The same, with where it stands, and the text once more with U+E000 and U+E001 around each matching word.
 -- name: passages
 with found as (
-    select * from search_chunks(%(project)s, %(question)s, %(embedding)s, %(limit)s, %(space)s)
+    select * from search_chunks(%(project)s, %(question)s, %(embedding)s, %(limit)s, %(space)s, %(filter)s)
 ), query as (
     select to_tsquery('simple', coalesce(string_agg(quote_literal(l), ' | '), '')) as terms
     from unnest(tsvector_to_array(to_tsvector('english', %(question)s))) l

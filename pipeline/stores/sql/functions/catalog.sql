@@ -148,28 +148,3 @@ language sql stable as $$
     select p.name, (select coalesce(sum(c.documents), 0)::bigint from project_counts(p.id) c), p.created_at
     from projects p where p_project in ('', p.name) order by p.name collate "C"
 $$;
-
--- Passages that answer a question, the best first, with their place; `marked` is the text with U+E000 and U+E001 around matching words.
-create or replace function find_passages(p_project text, p_question text, p_embedding text, p_limit integer, p_space uuid)
-returns table (passage jsonb) language sql stable as $$
-    with query as (
-        select to_tsquery('simple', coalesce(string_agg(quote_literal(l), ' | '), '')) as terms
-        from unnest(tsvector_to_array(to_tsvector('english', p_question))) l
-    )
-    select jsonb_build_object(
-        'document_id', d.id, 'source_path', d.source_path, 'filename', d.file_name, 'chunk_id', c.id, 'start', c.start_offset,
-        'end', c.end_offset, 'score', f.score, 'heading', c.heading,
-        'marked', ts_headline('english', c.text, q.terms, format('StartSel=%s, StopSel=%s, HighlightAll=true', chr(57344), chr(57345))),
-        'page', p.number, 'seconds', s.seconds)
-    from search_chunks((select id from projects where name = p_project), p_question, p_embedding, p_limit, p_space) f
-    cross join query q
-    join chunks c on c.id = f.chunk_id
-    join documents d on d.id = c.document_id
-    left join lateral (
-        select number, start_offset, segments from pages
-        where document_id = d.id and start_offset <= c.start_offset order by start_offset desc limit 1) p on true
-    left join lateral (
-        select (x ->> 2)::float as seconds from jsonb_array_elements(p.segments) x
-        where (x ->> 1)::integer > c.start_offset - p.start_offset order by (x ->> 0)::integer limit 1) s on true
-    order by f.score desc, f.chunk_id
-$$;

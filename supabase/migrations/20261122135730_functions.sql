@@ -611,31 +611,6 @@ language sql stable as $$
     from projects p where p_project in ('', p.name) order by p.name collate "C"
 $$;
 
--- Passages that answer a question, the best first, with their place; `marked` is the text with U+E000 and U+E001 around matching words.
-create or replace function find_passages(p_project text, p_question text, p_embedding text, p_limit integer, p_space uuid)
-returns table (passage jsonb) language sql stable as $$
-    with query as (
-        select to_tsquery('simple', coalesce(string_agg(quote_literal(l), ' | '), '')) as terms
-        from unnest(tsvector_to_array(to_tsvector('english', p_question))) l
-    )
-    select jsonb_build_object(
-        'document_id', d.id, 'source_path', d.source_path, 'filename', d.file_name, 'chunk_id', c.id, 'start', c.start_offset,
-        'end', c.end_offset, 'score', f.score, 'heading', c.heading,
-        'marked', ts_headline('english', c.text, q.terms, format('StartSel=%s, StopSel=%s, HighlightAll=true', chr(57344), chr(57345))),
-        'page', p.number, 'seconds', s.seconds)
-    from search_chunks((select id from projects where name = p_project), p_question, p_embedding, p_limit, p_space) f
-    cross join query q
-    join chunks c on c.id = f.chunk_id
-    join documents d on d.id = c.document_id
-    left join lateral (
-        select number, start_offset, segments from pages
-        where document_id = d.id and start_offset <= c.start_offset order by start_offset desc limit 1) p on true
-    left join lateral (
-        select (x ->> 2)::float as seconds from jsonb_array_elements(p.segments) x
-        where (x ->> 1)::integer > c.start_offset - p.start_offset order by (x ->> 0)::integer limit 1) s on true
-    order by f.score desc, f.chunk_id
-$$;
-
 -- Which documents go next.
 
 -- Take up to p_limit waiting documents, as long as no more than p_in_flight are on their way. The highest priority goes first; then
@@ -3506,54 +3481,240 @@ end $$;
 -- Hybrid search: BM25 over stemmed terms and cosine distance of embeddings, fused by reciprocal rank
 -- (Robertson & Zaragoza 2009; Cormack, Clarke & Büttcher 2009).
 
-create or replace function search_chunks(p_project uuid, p_question text, p_embedding text, p_limit integer, p_space uuid default null)
+-- p_filter: which passages are looked at, see chunks_like; null: all. p_tail: so many more are listed that match by their words alone, after
+-- all others.
+create or replace function search_chunks(p_project uuid, p_question text, p_embedding text, p_limit integer, p_space uuid default null,
+                                         p_filter jsonb default null, p_tail integer default 0)
 returns table (chunk_id uuid, score double precision) language plpgsql stable
-set hnsw.iterative_scan = 'relaxed_order' as $$
+set hnsw.iterative_scan = 'relaxed_order' set plan_cache_mode = force_custom_plan as $$  -- a plan for these ids, not for any
 #variable_conflict use_column
 declare
-    k1 constant double precision := 1.2;
-    b constant double precision := 0.75;
     depth constant integer := 50;
     -- Measured on open sets of questions: words count twice, and the first places much.
     k constant double precision := 10;
     words constant double precision := 2;
-    v_lexemes text[] := tsvector_to_array(to_tsvector('english', p_question));
-    v_chunks double precision;
-    v_length double precision;
+    v_among uuid[];
+    v_words uuid[];
+    v_near uuid[];
 begin
     perform require_embeddings(p_space);
-    select greatest(count(*), 1), greatest(avg(c.length), 1) into v_chunks, v_length
-    from chunks c where c.project_id = p_project;
+    v_among := case when p_filter is not null then array(select chunks_like(p_project, p_filter)) end;
+    v_words := best_by_words(p_project, p_question, depth + p_tail, v_among);
+    v_near := nearest_chunks(p_project, p_embedding, depth, v_among);
     return query
-    with terms as (
-        select l.lexeme, plainto_tsquery('simple', quote_literal(l.lexeme)) as query from unnest(v_lexemes) l (lexeme)
-    ), weights as (
-        select t.lexeme, t.query, ln(1 + (v_chunks - n.documents + 0.5) / (n.documents + 0.5)) as idf
-        from terms t
-        cross join lateral (
-            select count(*) as documents from chunks c where c.project_id = p_project and c.terms @@ t.query) n
-        where n.documents > 0
-    ), hits as (
-        select c.id, w.idf * f.times * (k1 + 1) / (f.times + k1 * (1 - b + b * c.length / v_length)) as part
-        from weights w
-        join chunks c on c.project_id = p_project and c.terms @@ w.query
-        cross join lateral (
-            select coalesce(cardinality(u.positions), 1)::double precision as times
-            from unnest(c.terms) u where u.lexeme = w.lexeme) f
-    ), lexical as (
-        select id, row_number() over (order by sum(part) desc, id) as place from hits group by id
-        order by place limit depth
-    ), near as (
-        select c.id, c.embedding <=> p_embedding::vector as distance from chunks c
-        where p_embedding is not null and c.project_id = p_project
-        order by c.embedding <=> p_embedding::vector limit depth
+    with lexical as (
+        select id, place from unnest(v_words) with ordinality n (id, place)
     ), semantic as (
-        select id, row_number() over (order by distance, id) as place from near
+        select id, place from unnest(v_near) with ordinality n (id, place)
     )
-    select coalesce(l.id, s.id), coalesce(words / (k + l.place), 0) + coalesce(1 / (k + s.place), 0) as fused
+    select coalesce(l.id, s.id),
+           case when l.place <= depth then words / (k + l.place) when s.id is null then 1 / (k + l.place) else 0 end
+           + coalesce(1 / (k + s.place), 0) as fused
     from lexical l full join semantic s on s.id = l.id
     order by fused desc, 1 limit p_limit;
 end $$;
+
+-- Up to p_limit passages of a project, or of these of its passages, by BM25, the best first. Rare terms are looked for first: once there are
+-- enough passages that no other can overtake that has the other terms alone, those are not looked at (Turtle & Flood 1995).
+create or replace function best_by_words(p_project uuid, p_question text, p_limit integer, p_among uuid[])
+returns uuid[] language plpgsql stable set plan_cache_mode = force_custom_plan as $$
+declare
+    k1 constant double precision := 1.2;
+    v_chunks double precision;
+    v_length double precision;
+    v_queries tsquery[];
+    v_idfs double precision[];
+    v_known tsquery;
+    v_ids uuid[] := '{}';
+    v_scores double precision[] := '{}';
+begin
+    select greatest(count(*), 1), greatest(avg(length), 1) into v_chunks, v_length from chunks where project_id = p_project;
+    select array_agg(query order by idf desc, lexeme), array_agg(idf order by idf desc, lexeme) into v_queries, v_idfs
+    from unnest(tsvector_to_array(to_tsvector('english', p_question))) lexeme
+    cross join lateral plainto_tsquery('simple', quote_literal(lexeme)) query
+    cross join lateral (select count(*) as documents from chunks where project_id = p_project and terms @@ query) n
+    cross join lateral (select ln(1 + (v_chunks - n.documents + 0.5) / (n.documents + 0.5)) as idf) i
+    where n.documents > 0;
+    for term in 1 .. coalesce(cardinality(v_queries), 0) loop
+        exit when v_scores[p_limit] > (k1 + 1) * (select sum(idf) from unnest(v_idfs[term:]) idf);
+        select array_agg(id order by score desc, id), array_agg(score order by score desc, id) into v_ids, v_scores from (
+            select id, score from unnest(v_ids, v_scores) best (id, score)
+            union all
+            select c.id, s.score
+            from (select id, length, terms || '' as terms from chunks  -- unpacked once
+                  where project_id = p_project and terms @@ (v_queries[term] && coalesce(!!v_known, v_queries[term]))
+                    and (p_among is null or id = any (p_among)) offset 0) c
+            cross join lateral (
+                select sum(w.idf * f.times * (k1 + 1) / (f.times + k1 * (1 - 0.75 + 0.75 * c.length / v_length))) as score
+                from unnest(v_queries[term:], v_idfs[term:]) w (query, idf)
+                cross join lateral times_in(c.terms, w.query) f (times)) s
+            order by score desc, id limit p_limit) best;
+        v_known := coalesce(v_known || v_queries[term], v_queries[term]);
+    end loop;
+    return v_ids;
+end $$;
+
+create or replace function rank_bounds() returns double precision[] language sql immutable as $$
+    select array_agg(0.1 * (h - 0.5 / (n * n)) / 1.64493406685 order by n)
+    from (select n, sum(1 / (n::double precision * n)) over (order by n) as h from generate_series(1, 256) n) x
+$$;
+
+-- How often a term stands in a text, 0 to 256: ts_rank, which is much quicker than unnest, adds up 1/n² for the nth time.
+create or replace function times_in(p_terms tsvector, p_term tsquery) returns double precision language sql immutable as $$
+    select width_bucket(ts_rank(p_terms, p_term)::double precision, rank_bounds())::double precision
+$$;
+
+-- Up to p_limit passages of a project, or of these of its passages, the nearest first. Few are compared one by one: the index finds the
+-- nearest of all and gives up when it meets none of them for too long.
+create or replace function nearest_chunks(p_project uuid, p_embedding text, p_limit integer, p_among uuid[])
+returns uuid[] language plpgsql stable
+set hnsw.iterative_scan = 'relaxed_order' set plan_cache_mode = force_custom_plan as $$
+declare
+    few constant integer := 5000;
+    v_found uuid[];
+begin
+    if p_embedding is null or p_among = '{}' then
+        return '{}';
+    elsif p_among is null then
+        return array(
+            select id from (
+                select id, embedding <=> p_embedding::vector as distance from chunks where project_id = p_project
+                order by embedding <=> p_embedding::vector limit p_limit) n
+            order by distance, id);
+    elsif cardinality(p_among) > few then
+        v_found := array(
+            select id from (
+                select id, embedding <=> p_embedding::vector as distance from chunks where project_id = p_project and id = any (p_among)
+                order by embedding <=> p_embedding::vector limit p_limit) n
+            order by distance, id);
+        if cardinality(v_found) = p_limit then
+            return v_found;
+        end if;
+    end if;
+    return array(
+        select c.id from unnest(p_among) a (id) join chunks c on c.id = a.id
+        order by (c.embedding <=> p_embedding::vector) + 0, c.id limit p_limit);
+end $$;
+
+-- Passages of a project that a filter leaves: {document, format, type, entity, from, to}, of which any may be missing. type, entity: one
+-- that the passage names. from, to: days; the passage names a date that may lie between them, or belongs to a mail of such a date.
+create or replace function chunks_like(p_project uuid, p_filter jsonb) returns setof uuid language plpgsql stable as $$
+declare
+    v_where text := '';
+begin
+    if p_filter ? 'document' then
+        v_where := v_where || ' and c.document_id in (
+            select id from documents where project_id = $1 and (
+                source_path = $2 ->> ''document'' or id = substring($2 ->> ''document'' from ''^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$'')::uuid))';
+    end if;
+    if p_filter ? 'format' then
+        v_where := v_where || ' and c.document_id in (
+            select id from documents where project_id = $1 and document_format(media_type) = $2 ->> ''format'')';
+    end if;
+    if p_filter ? 'type' then
+        v_where := v_where || ' and c.id in (select chunk_id from mentions where type = ($2 ->> ''type'')::entity_type)';
+    end if;
+    if p_filter ? 'entity' then
+        v_where := v_where || ' and c.id in (
+            select chunk_id from mentions where entity_id in (
+                select n from canonical_entities e cross join lateral names_of(e.entity_id) n where e.name_id = ($2 ->> ''entity'')::uuid))';
+    end if;
+    if p_filter ?| array['from', 'to'] then
+        v_where := v_where || ' and (c.id in (
+            select m.chunk_id from entity_dates x join mentions m on m.entity_id = x.entity_id
+            where x.project_id = $1 and x.last >= coalesce(($2 ->> ''from'')::date, x.last) and x.first <= coalesce(($2 ->> ''to'')::date, x.first))
+            or c.document_id in (
+            select d.id from documents d cross join lateral mail_date(d.metadata ->> ''date'') as day
+            where d.project_id = $1 and d.media_type = ''message/rfc822''
+              and day between coalesce(($2 ->> ''from'')::date, day) and coalesce(($2 ->> ''to'')::date, day)))';
+    end if;
+    return query execute 'select c.id from chunks c where c.project_id = $1' || v_where using p_project, p_filter;
+end $$;
+
+-- The day of a mail's header; null: it names none.
+create or replace function mail_date(p_header text) returns date language sql immutable as $$
+    select make_date(f[3]::integer, array_position(array['jan', 'feb', 'mar', 'apr', 'may', 'jun', 'jul', 'aug', 'sep', 'oct', 'nov', 'dec'], lower(f[2])), 1)
+           + (f[1]::integer - 1)
+    from regexp_match(p_header, '\m(\d\d?) (jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec) ([12]\d{3})\M', 'i') f
+$$;
+
+-- Dates of a project that nobody has read yet, as they are written first.
+create or replace function unread_dates(p_project text, p_limit integer)
+returns table (entity_id uuid, written text) language sql stable as $$
+    select e.id, m.name
+    from projects p
+    join entities e on e.project_id = p.id and e.key like 'date/%'
+    cross join lateral (select name from mentions where entity_id = e.id order by name collate "C" limit 1) m
+    where p.name = p_project and not exists (select from entity_dates x where x.entity_id = e.id)
+    limit p_limit
+$$;
+
+-- p_dates: [{entity, first, last}]; null: it names no day.
+create or replace function save_dates(p_dates jsonb) returns void language sql as $$
+    insert into entity_dates (entity_id, project_id, first, last)
+    select e.id, e.project_id, x.first, x.last
+    from jsonb_to_recordset(p_dates) as x (entity uuid, first date, last date) join entities e on e.id = x.entity
+    order by e.id
+    on conflict (entity_id) do nothing
+$$;
+
+-- What the HTTP API shows of a search: {results, more, facets}. results: passages from place p_skip on, with their place; `marked` is the text
+-- with U+E000 and U+E001 around matching words. facets: what all that was found (up to 550 passages) holds, and how many of them.
+create or replace function search_passages(p_project text, p_question text, p_embedding text, p_skip integer, p_limit integer, p_space uuid,
+                                           p_filter jsonb)
+returns jsonb language plpgsql stable set plan_cache_mode = force_custom_plan as $$
+declare
+    v_terms constant tsquery := to_tsquery('simple', coalesce((
+        select string_agg(quote_literal(l), ' | ') from unnest(tsvector_to_array(to_tsvector('english', p_question))) l), ''));
+    v_marks constant text := format('StartSel=%s, StopSel=%s, HighlightAll=true', chr(57344), chr(57345));
+    v_project constant uuid := (select id from projects where name = p_project);
+    v_ids uuid[];
+    v_scores double precision[];
+begin
+    select array_agg(f.chunk_id order by f.score desc, f.chunk_id), array_agg(f.score order by f.score desc, f.chunk_id) into v_ids, v_scores
+    from search_chunks(v_project, p_question, p_embedding, 550, p_space, p_filter, 450) f;
+    return jsonb_build_object(
+        'more', coalesce(cardinality(v_ids) > p_skip + p_limit, false),
+        'facets', search_facets(v_ids),
+        'results', (select coalesce(jsonb_agg(jsonb_build_object(
+            'document_id', d.id, 'source_path', d.source_path, 'filename', d.file_name, 'format', document_format(d.media_type),
+            'chunk_id', c.id, 'start', c.start_offset, 'end', c.end_offset, 'score', f.score, 'heading', c.heading,
+            'marked', ts_headline('english', c.text, v_terms, v_marks), 'page', p.number, 'seconds', s.seconds) order by f.place), '[]')
+            from unnest(v_ids[p_skip + 1 : p_skip + p_limit], v_scores[p_skip + 1 : p_skip + p_limit]) with ordinality f (id, score, place)
+            join chunks c on c.id = f.id
+            join documents d on d.id = c.document_id
+            left join lateral (
+                select number, start_offset, segments from pages
+                where document_id = d.id and start_offset <= c.start_offset order by start_offset desc limit 1) p on true
+            left join lateral (
+                select (x ->> 2)::float as seconds from jsonb_array_elements(p.segments) x
+                where (x ->> 1)::integer > c.start_offset - p.start_offset order by (x ->> 0)::integer limit 1) s on true));
+end $$;
+
+-- How many of these passages stand in which documents and formats, and name what: the first 20 of each.
+create or replace function search_facets(p_chunks uuid[]) returns jsonb language sql stable as $$
+    with found as materialized (
+        select c.id, c.document_id, d.source_path, document_format(d.media_type) as format
+        from unnest(p_chunks) f (id) join chunks c on c.id = f.id join documents d on d.id = c.document_id
+    ), named as materialized (
+        select distinct m.chunk_id, m.type, m.entity_id, m.name from found f join mentions m on m.chunk_id = f.id
+    ), known as (
+        select e.entity_id, count(distinct n.chunk_id) as number, mode() within group (order by n.name) as name,
+               mode() within group (order by n.type) as type
+        from named n join canonical_entities e on e.name_id = n.entity_id group by e.entity_id
+    )
+    select jsonb_build_object(
+        'formats', (select coalesce(jsonb_agg(to_jsonb(x) order by count desc, value), '[]')
+                    from (select format as value, count(*) from found where format is not null group by format) x),
+        'types', (select coalesce(jsonb_agg(to_jsonb(x) order by count desc, value), '[]')
+                  from (select type as value, count(distinct chunk_id) from named group by type) x),
+        'entities', (select coalesce(jsonb_agg(to_jsonb(x) order by count desc, name collate "C", id), '[]')
+                     from (select entity_id as id, name, type, number as count from known
+                           order by number desc, name collate "C", entity_id limit 20) x),
+        'documents', (select coalesce(jsonb_agg(to_jsonb(x) order by count desc, source_path collate "C"), '[]')
+                      from (select document_id, source_path, count(*) from found group by document_id, source_path
+                            order by count(*) desc, source_path collate "C" limit 20) x))
+$$;
 
 -- What is computed of an entity and of a pair: never stored, so never wrong.
 
@@ -3874,11 +4035,12 @@ insert into schema_migrations (name, sha256) values
     ('0025_places.sql', '15b1b90812e41080fac8b660ffbf5a68b87181c4e773b9053006f2b4c5b31582'),
     ('0026_decisions.sql', 'c2e57b94e6350ad8116aaf928689954c7349c94350809999d1cb49adbcae38ce'),
     ('0027_expected_files.sql', 'ea2f8abd80d6609534cab2a5dc7985d4ee1901308f14e38cabbe428ddf2e2305'),
+    ('0028_search.sql', '6b962edc0f45bf2924502d545caa79876e05fdffe87c3b4718fd97e7cf863746'),
     ('functions/answers.sql', 'aa6bb9d3acc135ea3ab4034ff317935fafb0f3d071fec2982cf4450ee65f1c4c'),
     ('functions/api_keys.sql', '6db9ca7a68ef128dc2b6bf589a0505d13f83005772bfbaf57b537de93df4053f'),
     ('functions/api_sessions.sql', '6ade3e64a478b83586efa0a6ba361a9e64dd3ff77fd7fc8dbd0700849ddebbd3'),
     ('functions/batches.sql', '430d7a317324f59424c4be32ec135d5cbc48a2f46e1451d58b2c05d186ab420b'),
-    ('functions/catalog.sql', '45993a6ab0de4cdd74862cac096748816cbe76adf71693b50aea961ee7c3feee'),
+    ('functions/catalog.sql', '950f609386673f97b4f13869d4dddbd1edd31f20b4dc1841527dc780fbd881c4'),
     ('functions/claim.sql', 'dd7d9da140fc6ca91a5fc59f9326e427a31b6237bc12f6afb7454eacf1e9b05a'),
     ('functions/control.sql', '4c256a5b1e0811f673d54191b5510ab2a0532798495ad02d9e8ade054b2e6f4e'),
     ('functions/costs.sql', '2d4edf6e1973493d39ece41923caf8c7f3e5f3f6a75f62d927b3d534d29e3e89'),
@@ -3901,7 +4063,7 @@ insert into schema_migrations (name, sha256) values
     ('functions/reading.sql', 'c0c98259f2816c1978c0ea6a51ce675d3594a35423e2b098c2194cc0d4acda1b'),
     ('functions/relations.sql', 'aab12337d118791f085167f7938d5ce0441d9e3ba5281e807baffc4e65f2b5a1'),
     ('functions/results.sql', '43dfe5e26d69a014e5f1bcdf7eddde6ee8898bc3d6a98ca172bf29076e2666d9'),
-    ('functions/search.sql', '6f929682610ea6afe352c2626dfc02997cd337b722378767ea0b6a0a6cef62b9'),
+    ('functions/search.sql', '1c8d4b0aa04db6e870f8e6d4c02831a343b649be6368b21816180d99ff57862d'),
     ('functions/summaries.sql', 'a09c02b8893402f5d7622b17a88b28a25f8ecee361b1c87ef271b3c4f2231b3c'),
     ('functions/turns.sql', '156b758a6bccb4deb6ef5abf4c3ce9f7fd0da421c6eb25e65b7775f62b48d72d'),
     ('functions/watching.sql', '38425b0d0143fe4b8f2bd750ac1418d386886ed5fe3da2396574bac041817a77')
@@ -3911,8 +4073,8 @@ on conflict (name) do update set sha256 = excluded.sha256, applied_at = now();
 -- may do anything. Runs after every migration, and does nothing where these roles do not exist.
 do $access$
 declare
-    v_tables constant text[] := '{answer_uses,api_keys,api_links,api_sessions,api_uploads,batch_question_uses,batch_questions,budgets,canonical_entities,canonical_evidence,chunks,decided_names,document_counts,document_jobs,document_parts,document_processing_history,document_steps,documents,embedding_portions,embedding_spaces,entities,entity_decisions,entity_keys,entity_links,files_expected,files_unused,graph_changes,graph_outdated,graph_touched,graph_turns,mentions,moved_documents,pages,paid_answers,paid_batches,paid_calls,paid_usage,paused_queues,permitted_moves,project_usage,projects,relation_mentions,relationship_evidence,relationships,schema_migrations,staged_rows}';
-    v_functions constant text[] := '{add_children,advance,amount_text,api_key_is_valid,ask_for_graphs,batches_due,begin_batch,begin_call,begin_part,begin_step,budget_refusal,budget_state,cancel_documents,cancel_embeddings,candidate_names,candidates_of,change_embeddings,changed_documents,changes_horizon,check_move,chunk_digest,chunk_dimension,claim_documents,comes_again,commit_chunks,commit_graph,commit_job,commit_mentions,commit_node,commit_pages,commit_part,commit_resolution,components,count_added,count_changed,count_removed,count_usage,create_api_key,dates_near,decide,decided_with,decision_facts,decision_holds,decisions_of,delete_document,derived_id,document_facts,document_format,document_news,document_progress,document_results,document_state,documents_of_entity,drop_call,drop_job,drop_old_answers,drop_old_questions,drop_portions,drop_relations,drop_unused,embedding_progress,end_api_session,end_batch,end_call,end_lost_calls,end_part,end_turn,end_turns_of,end_with_error,ensure_project,entities_in,entity_mentions,entity_of,entity_summaries,entity_summary,entity_types,expect_files,fail_part,fail_step,failed_parts,file_of,file_of_document,files_removed,find_passages,finish_embeddings,finish_step,first_api_key,fold_counts,forget_answers,forget_expected_files,forget_questions,forget_results,given_up,graph_around,graph_busy,graph_is_outdated,graph_of_project,graph_pairs,graph_part,graph_related,graph_work,hand_over,has_node,hold_batch,hold_entity,hold_lease,hold_on,hold_part,hold_questions,job_of,join_parts,join_questions,keep_answers,keep_file,kept_apart,known_documents,leads_to,leave_questions,list_api_keys,list_decisions,list_documents,list_embeddings,list_entities,list_pauses,list_projects,make_api_link,mark_unused_files,mentions_of,merge_entities,missing_parts,move_documents,moved_sources,names_of,new_token,news_of_document,next_due,next_entities,next_step,next_wait,node_of,note_batch,note_changes,note_embedding_fault,note_part,note_unused_files,oldest_pending,on_its_way,open_api_session,open_embeddings,outdated_documents,outdated_done,page_of_document,pair_weights,parted,parts_finished,parts_lost,pass_on,pass_questions,passage,path_between,pause_queue,paused_queue,place_of,places_of,portions,project_costs,project_counts,put_together,question_call,questions_of_batch,questions_ready,questions_suffice,range_of,reading_of,refused,related_of,relation_mentions_of,relation_passages,relation_weights,relations_among,relations_in,relations_of,release_lease,release_leases,release_part,relink,renew_lease,renew_part,renew_turn,repair_documents,report_crash,report_part_crash,reprocess_documents,require_embeddings,restart_document,restart_stalled,resume_queue,retry_documents,revoke_api_key,revoke_api_keys,running_status,save_job,save_job_part,save_relationships,save_vectors,search_chunks,select_documents,set_aside,set_budget,settle_questions,shown_name,split_document,split_entity,stage_rows,stalled_documents,stands_still,submit_documents,submit_uploads,take_answers,take_back_decision,take_batch,take_graph_turn,take_refresh_turn,take_turn,take_unfilled,take_unused_files,tell_due,tell_finished,tell_of_document,tell_waiting,text_around,torn_pages,usage_cost,use_api_key,use_api_session,waiting_questions,waits_for_batch,waits_for_budget,wake_jobs,was_told,windows}';
+    v_tables constant text[] := '{answer_uses,api_keys,api_links,api_sessions,api_uploads,batch_question_uses,batch_questions,budgets,canonical_entities,canonical_evidence,chunks,decided_names,document_counts,document_jobs,document_parts,document_processing_history,document_steps,documents,embedding_portions,embedding_spaces,entities,entity_dates,entity_decisions,entity_keys,entity_links,files_expected,files_unused,graph_changes,graph_outdated,graph_touched,graph_turns,mentions,moved_documents,pages,paid_answers,paid_batches,paid_calls,paid_usage,paused_queues,permitted_moves,project_usage,projects,relation_mentions,relationship_evidence,relationships,schema_migrations,staged_rows}';
+    v_functions constant text[] := '{add_children,advance,amount_text,api_key_is_valid,ask_for_graphs,batches_due,begin_batch,begin_call,begin_part,begin_step,best_by_words,budget_refusal,budget_state,cancel_documents,cancel_embeddings,candidate_names,candidates_of,change_embeddings,changed_documents,changes_horizon,check_move,chunk_digest,chunk_dimension,chunks_like,claim_documents,comes_again,commit_chunks,commit_graph,commit_job,commit_mentions,commit_node,commit_pages,commit_part,commit_resolution,components,count_added,count_changed,count_removed,count_usage,create_api_key,dates_near,decide,decided_with,decision_facts,decision_holds,decisions_of,delete_document,derived_id,document_facts,document_format,document_news,document_progress,document_results,document_state,documents_of_entity,drop_call,drop_job,drop_old_answers,drop_old_questions,drop_portions,drop_relations,drop_unused,embedding_progress,end_api_session,end_batch,end_call,end_lost_calls,end_part,end_turn,end_turns_of,end_with_error,ensure_project,entities_in,entity_mentions,entity_of,entity_summaries,entity_summary,entity_types,expect_files,fail_part,fail_step,failed_parts,file_of,file_of_document,files_removed,finish_embeddings,finish_step,first_api_key,fold_counts,forget_answers,forget_expected_files,forget_questions,forget_results,given_up,graph_around,graph_busy,graph_is_outdated,graph_of_project,graph_pairs,graph_part,graph_related,graph_work,hand_over,has_node,hold_batch,hold_entity,hold_lease,hold_on,hold_part,hold_questions,job_of,join_parts,join_questions,keep_answers,keep_file,kept_apart,known_documents,leads_to,leave_questions,list_api_keys,list_decisions,list_documents,list_embeddings,list_entities,list_pauses,list_projects,mail_date,make_api_link,mark_unused_files,mentions_of,merge_entities,missing_parts,move_documents,moved_sources,names_of,nearest_chunks,new_token,news_of_document,next_due,next_entities,next_step,next_wait,node_of,note_batch,note_changes,note_embedding_fault,note_part,note_unused_files,oldest_pending,on_its_way,open_api_session,open_embeddings,outdated_documents,outdated_done,page_of_document,pair_weights,parted,parts_finished,parts_lost,pass_on,pass_questions,passage,path_between,pause_queue,paused_queue,place_of,places_of,portions,project_costs,project_counts,put_together,question_call,questions_of_batch,questions_ready,questions_suffice,range_of,rank_bounds,reading_of,refused,related_of,relation_mentions_of,relation_passages,relation_weights,relations_among,relations_in,relations_of,release_lease,release_leases,release_part,relink,renew_lease,renew_part,renew_turn,repair_documents,report_crash,report_part_crash,reprocess_documents,require_embeddings,restart_document,restart_stalled,resume_queue,retry_documents,revoke_api_key,revoke_api_keys,running_status,save_dates,save_job,save_job_part,save_relationships,save_vectors,search_chunks,search_facets,search_passages,select_documents,set_aside,set_budget,settle_questions,shown_name,split_document,split_entity,stage_rows,stalled_documents,stands_still,submit_documents,submit_uploads,take_answers,take_back_decision,take_batch,take_graph_turn,take_refresh_turn,take_turn,take_unfilled,take_unused_files,tell_due,tell_finished,tell_of_document,tell_waiting,text_around,times_in,torn_pages,unread_dates,usage_cost,use_api_key,use_api_session,waiting_questions,waits_for_batch,waits_for_budget,wake_jobs,was_told,windows}';
     o record;
 begin
     if (select count(*) from pg_roles where rolname in ('anon', 'authenticated', 'service_role')) < 3 then
