@@ -123,7 +123,9 @@ def reprocess(
 @router.delete("/{document_id}")
 def delete(backend: Asked, document: DocumentToWrite) -> Handled:
     """Remove a document with its attachments, and their share in entities, relations and graph."""
-    return _handled(backend.use.documents.delete, document.id)
+    handled = _handled(backend.use.documents.delete, document.id)
+    backend.originals.forget(document.id)
+    return handled
 
 
 def _handled(action: Callable[[Sequence[DocumentId]], Sequence[HandledDocument]], document: DocumentId) -> Handled:

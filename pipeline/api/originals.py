@@ -32,3 +32,7 @@ class Originals:
         if self._use.settings.blob_store == "folder":
             return blobs.local(key)
         return self._kept.copy(document, f"{file.version}.original", lambda: blobs.local(key))
+
+    def forget(self, document: DocumentId) -> None:
+        """Remove what is kept here of a document, its pictures too."""
+        self._kept.forget(document)

@@ -21,6 +21,8 @@ def boxes_of(words: Sequence[Word], start: int, end: int) -> list[Box]:
     before: Box | None = None
     for word in takewhile(lambda word: word.start < end, islice(words, bisect_right(words, start, key=_end), None)):
         box = _part(word, start, end)
+        if box.left >= box.right or box.top >= box.bottom:  # it lies beside what is shown of the page
+            continue
         if before is not None and _beside(before, word.box):
             lines[-1] = _around(lines[-1], box)
         else:

@@ -271,7 +271,8 @@ def _picture(number: int, page: pdfium.PdfPage, scale: float, *, grey: bool) -> 
     try:
         channels = 1 if grey else 3
         pixels = bitmap.to_numpy().reshape(bitmap.height, bitmap.width, -1)[:, :, :channels]
-        return PageImage(number, bitmap.width, bitmap.height, channels, pixels.tobytes(), max(1, round(scale * 72)))
+        dpi = min(10_000, max(1, round(scale * 72)))
+        return PageImage(number, bitmap.width, bitmap.height, channels, pixels.tobytes(), dpi)
     finally:
         bitmap.close()
 

@@ -284,6 +284,11 @@ def test_a_page_that_is_drawn_without_end_is_given_up(tmp_path: Path) -> None:
         assert drawer.draw(good, "good.pdf", 1, 160).width == 160
 
 
+def test_a_page_as_small_as_a_dot_is_drawn(tmp_path: Path) -> None:
+    with SandboxReader() as drawer:
+        assert drawer.draw(stored(tmp_path, files.pdf([""], box="0 0 2 2")), "dot.pdf", 1, 800).width == 800
+
+
 def test_processes_that_draw_are_kept(tmp_path: Path) -> None:
     with SandboxReader(resting=2) as drawer:
         path = stored(tmp_path, GOOD["pdf"])

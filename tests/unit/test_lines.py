@@ -45,6 +45,11 @@ def test_where_no_word_stands_is_no_box() -> None:
     assert boxes_of([], 0, 10) == []
 
 
+def test_what_lies_beside_the_page_has_no_box() -> None:
+    seen = Word(0, 3, Box(0.9, 0.1, 1.0, 0.2))
+    assert boxes_of([seen, Word(4, 7, Box(1.0, 0.1, 1.0, 0.2)), Word(8, 9, Box(0.5, 1.0, 0.6, 1.0))], 0, 9) == [seen.box]
+
+
 def test_a_line_that_climbs_is_one_line() -> None:
     slanting = [Word(5 * n, 5 * n + 4, Box(0.1 * n, 0.5 - 0.012 * n, 0.1 * n + 0.08, 0.54 - 0.012 * n)) for n in range(9)]
     assert len(boxes_of(slanting, 0, 100)) == 1
