@@ -8,8 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
+import pytest
 from PIL import Image
 
+from pipeline.api import pictures
 from pipeline.model import DocumentId
 from pipeline.settings import Settings
 from tests import reader_files as files
@@ -114,6 +116,19 @@ def test_pages_that_are_asked_for_at_once_wait_for_their_turn(api: Served) -> No
         answers = list(threads.map(lambda n: client.get(f"{pages}/{n}/image", params={"width": 160}), range(1, 13)))
         assert {size(answer) for answer in answers} == {(160, 208)}
         assert len({answer.content for answer in answers}) == 12
+
+
+def test_who_waits_for_too_long_is_told_to_come_again(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pictures, "PATIENCE", 0.01)
+    with served(settings.model_copy(update={"api_pages_at_once": 1})) as api, api.client() as client:
+        pages = put(client, files.pdf([files.lines(f"Page {n}.") for n in range(6)]), "long.pdf")
+        with ThreadPoolExecutor(6) as threads:
+            answers = list(threads.map(lambda n: client.get(f"{pages}/{n}/image"), range(1, 7)))
+        late = [answer for answer in answers if answer.status_code != 200]
+        assert 1 <= len(late) <= 5
+        assert {code(answer) for answer in late} == {(503, "busy")}
+        assert int(late[0].headers["retry-after"]) >= 1
+        assert [client.get(f"{pages}/{n}/image").status_code for n in range(1, 7)] == [200] * 6
 
 
 def test_pictures_of_deleted_documents_go(settings: Settings) -> None:
