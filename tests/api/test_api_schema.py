@@ -19,6 +19,7 @@ CHECKS = [not_a_server_error, response_schema_conformance, status_code_conforman
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:Do not use the `random` module")  # the API does, in its thread
 def test_each_route_keeps_to_its_description(api: Served) -> None:
     letter = fill(api.store).letter
     headers = {"Authorization": f"Bearer {api.key(Scope.ADMIN)}"}
