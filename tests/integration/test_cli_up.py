@@ -13,6 +13,8 @@ import pytest
 
 from pipeline.cli.pages import Pages, start_pages
 from pipeline.endpoints import Endpoints, running_endpoints
+from pipeline.errors import ServiceUnavailable
+from pipeline.home import Home
 from pipeline.settings import Settings, load_settings
 from pipeline.supervisor import Supervisor, api
 from tests.program import Place
@@ -78,6 +80,9 @@ def test_up_keeps_a_web_page_and_lets_the_first_person_in(place: Place) -> None:
         elsewhere = up(supervisor)
     assert elsewhere.address != first["address"]
     assert f"http://{supervisor.api_status().address}" == elsewhere.address
+    other = api.Api(Home(place.home.with_name("other")))
+    with pytest.raises(ServiceUnavailable, match="Another program answers"):
+        other.ping({"main": urlsplit(elsewhere.address).port or 0})
 
 
 def _servers_move(supervisor: Supervisor, place: Place) -> None:
