@@ -46,7 +46,7 @@ def pictures(ask: Ask) -> list[Picture]:
     (page, *_) = [p for p in ask(f"/api/documents/{found}", include="pages")["pages"] if PHRASE in p["text"]]
     start = page["start"] + page["text"].index(PHRASE)
     place = urlencode({"page": page["number"], "start": start, "end": start + len(PHRASE)})
-    person = ask("/api/entities", project=PROJECT, q="Wetherby")["entities"][0]["id"]
+    person = ask("/api/entities", project=PROJECT, q="Margaret Caldwell", type="PERSON")["entities"][0]["id"]
     here = urlencode({"project": PROJECT})
     return [
         Picture("web-documents", f"/?{here}", "table.documents"),

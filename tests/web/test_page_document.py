@@ -97,6 +97,15 @@ def test_attachments_lead_to_their_parent_and_back(site: Site, new_page: Opened)
     expect(page.get_by_role("heading", name="Invoice LD-0719.pdf")).to_be_visible()
 
 
+def test_a_recording_plays_from_the_sentence_that_is_clicked(site: Site, new_page: Opened) -> None:
+    page = new_page(f"/documents/{site.talk}")
+    sentences = page.locator(".sentences li")
+    expect(sentences).to_have_count(2)
+    page.get_by_role("button", name="Play from 0:00").click()
+    expect(sentences.first).to_have_attribute("aria-current", "true")
+    assert page.locator("audio").evaluate("audio => !audio.paused")
+
+
 def test_what_was_said_is_found_in_the_recording(site: Site, new_page: Opened) -> None:
     page = new_page(f"/documents/{site.talk}?start=0&end=4")
     expect(page.locator("mark.hit")).to_have_text("Good")
