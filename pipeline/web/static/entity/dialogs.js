@@ -1,5 +1,5 @@
 // Saying that two names are one, or that spellings are not.
-import { post } from "../core/api.js";
+import { Fault, post } from "../core/api.js";
 import { useAsked } from "../core/asked.js";
 import { html, useState } from "../core/lib.js";
 import { go } from "../core/router.js";
@@ -11,6 +11,7 @@ import { Loaded, TypeTag, Trouble } from "../ui/shown.js";
 import { toast } from "../ui/toasts.js";
 
 const CANDIDATES = 12;
+const TOGETHER = "It was read as the same name as other spellings here: choose those too.";
 
 /** Choose another name, say why, make them one. */
 export function MergeDialog({ entity, onClose, changed }) {
@@ -96,7 +97,7 @@ function useAct(onClose) {
       await what();
       onClose();
     } catch (fault) {
-      set({ busy: false, fault });
+      set({ busy: false, fault: fault.code === "no_such_name" ? new Fault({ detail: fault.message, advice: TOGETHER }) : fault });
     }
   };
   return { act, ...state };

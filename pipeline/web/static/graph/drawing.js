@@ -27,7 +27,7 @@ export class Drawing {
     this.graph = new globalThis.graphology.UndirectedGraph();
     this.sigma = new globalThis.Sigma(this.graph, element, this.#settings());
     this.still = window.matchMedia("(prefers-reduced-motion: reduce)").matches;
-    this.layout = new Layout(this.graph, { moved: () => {}, rested: () => tell.resting(true) });
+    this.layout = new Layout(this.graph, () => tell.resting(true));
     this.#listen();
     this.endTheme = onTheme(() => this.#recolour());
   }

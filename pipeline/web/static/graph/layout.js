@@ -23,9 +23,9 @@ const settingsFor = (nodes) => ({
 export const seed = (n) => ({ x: Math.sqrt(n + 1) * 10 * Math.cos(n * GOLDEN), y: Math.sqrt(n + 1) * 10 * Math.sin(n * GOLDEN) });
 
 export class Layout {
-  /** `moved()` is called after each step, `rested()` at the end. */
-  constructor(graph, { moved, rested }) {
-    Object.assign(this, { graph, moved, rested });
+  /** `rested()` is called when they do. */
+  constructor(graph, rested) {
+    Object.assign(this, { graph, rested });
     this.worker = null;
   }
 
@@ -35,6 +35,8 @@ export class Layout {
     if (this.graph.order < 2) return this.rested();
     this.worker = new Worker(new URL("./layout-worker.js", import.meta.url));
     this.steps = 0;
+    this.placed = 0; // the step that was drawn last
+    this.drawing = false;
     this.ids = this.graph.nodes();
     const settings = settingsFor(this.ids.length);
     const { nodes, links } = matrices(this.graph, this.ids);
@@ -50,14 +52,24 @@ export class Layout {
 
   #stepped(nodes, settings) {
     this.steps++;
-    const calm = this.#place(nodes) < REST && this.steps > LEAST;
-    this.moved();
-    if (calm || this.steps > MOST) {
-      this.stop();
-      this.rested();
-    } else {
-      this.worker.postMessage({ nodes: nodes.buffer, settings }, [nodes.buffer]);
+    const last = this.steps > MOST;
+    if (last || !this.drawing) {
+      const steps = this.steps - this.placed;
+      const calm = this.#place(nodes) / steps < REST && this.steps > LEAST;
+      this.placed = this.steps;
+      if (calm || last) {
+        this.stop();
+        return this.rested();
+      }
+      this.#untilDrawn();
     }
+    return this.worker.postMessage({ nodes: nodes.buffer, settings }, [nodes.buffer]);
+  }
+
+  /** What is not drawn yet is not placed anew: a slow machine draws fewer steps, and the page stays quick. */
+  #untilDrawn() {
+    this.drawing = true;
+    requestAnimationFrame(() => requestAnimationFrame(() => (this.drawing = false)));
   }
 
   /** Gives every node its new place; the mean way they went, as a share of the width. */

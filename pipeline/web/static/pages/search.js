@@ -34,7 +34,7 @@ export default function Search({ query }) {
     <h1 class="unseen">Search</h1>
     <div class="search-head" ref=${box}>
       <${SearchBox} label="Search" placeholder="Words, a name or a question" value=${q} pause=${450} onChange=${typed} />
-      ${q && html`<${Button} icon="filter" aria-expanded=${open} aria-controls="facets" onClick=${() => setOpen(!open)}>Filters<//>`}
+      ${q && html`<${Button} icon="filter" label="Filters" aria-expanded=${open} aria-controls="facets" onClick=${() => setOpen(!open)}>Filters<//>`}
     </div>
     ${!q
       ? html`<${Begin} />`

@@ -10,7 +10,7 @@ const ICONS = { audio: "sound", email: "mail" };
 const ON_THUMB = 12; // boxes; more would hide the page
 
 export function Result({ result }) {
-  const { boxes = [] } = result;
+  const { boxes } = result;
   const marks = phrases(result.text, result.highlights);
   const best = bestOf(marks);
   const pages = new Set(boxes.map((box) => box.page));
@@ -31,13 +31,14 @@ export function Result({ result }) {
 /** The page as a small picture with what was found boxed, or what kind of file it is. */
 function Thumb({ result }) {
   const [shown, setShown] = useState(PICTURED.includes(result.format));
-  const { boxes: all = [] } = result;
+  const [there, setThere] = useState(false);
+  const { boxes: all } = result;
   const page = all[0]?.page ?? result.page ?? 1;
   if (!shown) return html`<${Icon} name=${ICONS[result.format] ?? "file"} />`;
   const boxes = all.filter((each) => each.page === page).slice(0, ON_THUMB);
   return html`<span class="result-page">
-    <img src=${imageOf(result.document_id, page, 160)} alt="" loading="lazy" onError=${() => setShown(false)} />
-    ${boxes.map(({ box: [left, top, right, bottom] }, n) => {
+    <img src=${imageOf(result.document_id, page, 160)} alt="" loading="lazy" onLoad=${() => setThere(true)} onError=${() => setShown(false)} />
+    ${there && boxes.map(({ box: [left, top, right, bottom] }, n) => {
       const share = (part) => `${part * 100}%`;
       return html`<i key=${n} style=${{ left: share(left), top: share(top), width: share(right - left), height: share(bottom - top) }}></i>`;
     })}

@@ -12,7 +12,7 @@ export function Failures({ failures, now }) {
           ${failures.map(
             ({ document_id: id, source_path: path, project, step, code, message, at }) => html`<li key=${`${id} ${at}`}>
               <p class="worker"><a class="grow" href=${placeOf(id)}><${Path} path=${path} /></a><time class="muted" datetime=${at} title=${moment(at)}>${ago(at, new Date(now))}</time></p>
-              <p><span class="bad">${message}</span> ${adviceFor(code)}</p>
+              <p><span class="bad">${message}</span> ${adviceFor({ code, message })}</p>
               <p class="muted">${project} · ${STEPS[step] ?? step}</p>
             </li>`,
           )}
