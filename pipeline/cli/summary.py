@@ -117,6 +117,7 @@ def _print_next(summary: Summary) -> None:
     if summary.entities:
         out.print(f"  nlp-pipeline entity {shlex.quote(plain(summary.entities[0].name))}{project}")
     out.print(f"  nlp-pipeline export --format graphml DIR{project}")
+    out.print("  nlp-pipeline up          # and open the page that it names")
     if summary.files:
         out.print(Text(f"\nExported: {', '.join(plain(str(path)) for path in summary.files)}"))
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from pipeline.endpoints import LOOPBACK, Endpoints
 from pipeline.errors import Misconfigured, ServiceUnavailable
 from pipeline.home import Home, ProcessId
-from pipeline.supervisor.processes import Launch, carrying, environment_of
+from pipeline.supervisor.processes import Launch, carrying, environment_of, listens
 from pipeline.supervisor.server import Ports, Server
 
 MARKER = "NLP_PIPELINE_API_OF"
@@ -53,6 +53,9 @@ class Api(Server):
             line.close()
         if answer.status != http.HTTPStatus.OK:
             raise ServiceUnavailable(f"The HTTP API is not well: {said.get('status')}.")
+        # Another home's may have taken the port, and answers as well.
+        if not any(listens(process, ports["main"]) for process in self.leftovers()):
+            raise ServiceUnavailable("Another program answers in the place of the HTTP API.")
         return f"nlp-pipeline {said.get('version')}"
 
     def leftovers(self) -> list[ProcessId]:

@@ -147,6 +147,14 @@ def environment_of(process: ProcessId) -> Mapping[str, str]:
     return {}
 
 
+def listens(process: ProcessId, port: int) -> bool:
+    """Whether this very process answers on this port."""
+    with suppress(psutil.Error):
+        connections = psutil.Process(process.pid).net_connections("tcp")
+        return any(each.status == psutil.CONN_LISTEN and each.laddr.port == port for each in connections)
+    return False
+
+
 def is_free(port: int) -> bool:
     """Whether a server could listen on this port of 127.0.0.1 now."""
     with socket.socket() as probe:

@@ -145,10 +145,13 @@ where e.merged_into = %(entity)s and exists (select from mentions m where m.enti
 
 -- name: entity_neighbours
 with evidence as (
-    select case when v.subject_id = %(entity)s then v.object_id else v.subject_id end as other, v.predicate,
+    select case when s.entity_id = %(entity)s then o.entity_id else s.entity_id end as other, r.predicate,
            v.document_id, v.start_offset, v.end_offset, v.confidence
-    from canonical_evidence v
-    where v.project_id = %(project)s and (v.subject_id = %(entity)s or v.object_id = %(entity)s)
+    from relationships r
+    join canonical_entities s on s.name_id = r.subject_id
+    join canonical_entities o on o.name_id = r.object_id
+    join relationship_evidence v on v.relationship_id = r.id
+    where r.id = any (array(select relations_of(array[%(entity)s::uuid]))) and s.entity_id <> o.entity_id
 ), pairs as (
     select other, predicate, count(distinct (document_id, start_offset, end_offset)) as weight, count(distinct document_id) as documents
     from evidence group by other, predicate order by weight desc, other limit %(limit)s

@@ -16,6 +16,10 @@ import { Thumbs } from "./thumbs.js";
 import { Types, hidden } from "./types.js";
 
 const PICTURED = ["pdf", "image"];
+const SIDES = [
+  { value: "picture", name: "Picture", icon: "image" },
+  { value: "text", name: "Text", icon: "file" },
+];
 
 /** `chooser` stands in one line with what turns pages. */
 export function Pages({ document, query, chooser }) {
@@ -26,16 +30,20 @@ export function Pages({ document, query, chooser }) {
   const known = Boolean(query.page) || !hit || Boolean(found.data ?? found.fault);
   const page = useAsked(known ? `/api/documents/${id}/pages/${number}` : null, {}, { key: id });
   const turn = (to) => go(address(place.value.path, { ...query, page: within(to, pages) }), { replace: true });
+  const [side, setSide] = useState("picture");
+  const pictured = PICTURED.includes(document.format);
   useArrows(number, turn);
-  return html`<div class=${`pages-view ${PICTURED.includes(document.format) ? "pictured" : ""}`}>
-    <div class="views">${chooser}${pages > 1 && html`<${Turner} number=${number} pages=${pages} turn=${turn} hit=${hit && found.data?.page} />`}</div>
-    <${Loaded} of=${page} lines=${14}>${(data) => html`<${Page} document=${document} page=${data} current=${number} hit=${hit} found=${found.data} turn=${turn} />`}<//>
+  return html`<div class="pages-view">
+    <div class="views">
+      ${chooser}${pages > 1 && html`<${Turner} number=${number} pages=${pages} turn=${turn} hit=${hit && found.data?.page} />`}
+      ${pictured && html`<div class="side"><${Segments} label="Show" value=${side} onChange=${setSide} options=${SIDES} /></div>`}
+    </div>
+    <${Loaded} of=${page} lines=${14}>${(data) => html`<${Page} document=${document} page=${data} current=${number} hit=${hit} found=${found.data} turn=${turn} side=${side} />`}<//>
   </div>`;
 }
 
-function Page({ document, page, current, hit, found, turn }) {
+function Page({ document, page, current, hit, found, turn, side }) {
   const [lit, point] = useState(null);
-  const [side, setSide] = useState("picture");
   const off = useStore(hidden);
   const mentions = useMemo(() => page.mentions.filter((mention) => !off.includes(mention.type)), [page, off]);
   const text = useRef();
@@ -55,7 +63,6 @@ function Page({ document, page, current, hit, found, turn }) {
   if (!page.image) return html`<div class="alone">${words}<${Beside} document=${document} /></div>`;
   const hits = (found?.boxes ?? []).filter((each) => each.page === page.number).map((each) => each.box);
   return html`
-    <div class="side"><${Segments} label="Show" value=${side} onChange=${setSide} options=${[{ value: "picture", name: "Picture", icon: "image" }, { value: "text", name: "Text", icon: "file" }]} /></div>
     <div class="both" data-side=${side}>
       ${document.page_count > 1 && html`<${Thumbs} id=${document.document_id} pages=${document.page_count} current=${current} turn=${turn} />`}
       <${Sheet} id=${document.document_id} page=${page} mentions=${mentions} hits=${hits} lit=${lit} point=${point} />
@@ -95,7 +102,7 @@ function Turner({ number: current, pages, turn, hit }) {
   };
   return html`<form class="turner" onSubmit=${typed} aria-label="Turn pages">
     <${Button} icon="left" small label="Page before (left arrow)" disabled=${current <= 1} onClick=${() => turn(current - 1)} />
-    <label>Page <input name="page" inputmode="numeric" pattern="[0-9]*" value=${current} size=${String(pages).length + 1} onFocus=${(event) => event.target.select()} onBlur=${(event) => turn(Number(event.target.value))} /> of ${number(pages)}</label>
+    <label><span class="word">Page </span><input name="page" inputmode="numeric" pattern="[0-9]*" value=${current} size=${String(pages).length + 1} onFocus=${(event) => event.target.select()} onBlur=${(event) => turn(Number(event.target.value))} /> of ${number(pages)}</label>
     <${Button} icon="right" small label="Next page (right arrow)" disabled=${current >= pages} onClick=${() => turn(current + 1)} />
     ${hit && hit !== current && html`<${Button} small icon="search" onClick=${() => turn(hit)}>To the passage<//>`}
   </form>`;

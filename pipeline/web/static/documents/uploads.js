@@ -12,6 +12,7 @@ const NONE = { total: 0, done: 0, known: 0, bytes: 0, sent: 0, failed: [], sendi
 export const uploads = store(NONE);
 
 let items = [];
+let queue = []; // of them, those that wait
 let running = 0;
 let told = 0;
 
@@ -20,20 +21,27 @@ export function upload(files) {
   if (!uploads.value.sending) items = items.filter((item) => item.state === "failed");
   const places = new Set(items.filter((item) => item.state !== "failed").map((item) => item.path));
   for (const { file, path } of files) {
-    if (!places.has(path)) items.push({ file, path, project: project.value, name: token(), state: "waiting", sent: 0, tries: 0 });
+    if (places.has(path)) continue;
+    const item = { file, path, project: project.value, name: token(), state: "waiting", sent: 0, tries: 0 };
+    items.push(item);
+    queue.push(item);
   }
   go();
 }
 
 /** Try once more what failed. */
 export function uploadAgain() {
-  for (const item of items) if (item.state === "failed") Object.assign(item, { state: "waiting", tries: 0, fault: null });
+  for (const item of items.filter((each) => each.state === "failed")) {
+    Object.assign(item, { state: "waiting", tries: 0, fault: null });
+    queue.push(item);
+  }
   go();
 }
 
 export function stopUploads() {
   for (const item of items) item.request?.abort();
   items = [];
+  queue = [];
   tell();
 }
 
@@ -44,9 +52,8 @@ export function clearUploads() {
 }
 
 function go() {
-  while (running < AT_ONCE) {
-    const item = items.find((each) => each.state === "waiting");
-    if (!item) break;
+  while (running < AT_ONCE && queue.length) {
+    const item = queue.shift();
     item.state = "sending";
     running++;
     follow(item).finally(() => {

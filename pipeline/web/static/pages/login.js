@@ -44,7 +44,7 @@ export default function Login() {
       <input name="username" autocomplete="username" value="nlp-pipeline" hidden readonly />
       <label class="field"><span>Key</span><input name="key" type="password" required autocomplete="current-password" autofocus spellcheck="false" /></label>
       <${Button} kind="primary" type="submit" busy=${busy}>Log in<//>
-      <p class="muted small">No key? <code>nlp-pipeline keys create --name me --scope write</code> prints one.</p>
+      <p class="muted small">No key? <code>nlp-pipeline link</code> prints a link that opens this page once.</p>
     </form>
   </main>`;
 }
