@@ -108,3 +108,23 @@ def test_one_is_cancelled_another_deleted(site: Site, new_page: Opened) -> None:
     dialog.get_by_role("button", name="Delete").click()
     expect(row(page, "two.txt")).to_have_count(0)
     expect(row(page, "one.txt")).to_have_count(1)
+
+
+def test_many_are_turned_over_selected_and_cancelled(site: Site, new_page: Opened) -> None:
+    submit_for_later(site, "many", *(f"letter {number}.txt" for number in range(60)))
+    page = new_page("/?project=many")
+    rows = page.locator("table.documents tbody tr")
+    expect(rows).to_have_count(50)
+    page.get_by_role("button", name="Older", exact=True).click()
+    expect(rows).to_have_count(10)
+    page.get_by_label("Select all that are shown").check()
+    selected = page.get_by_role("region", name="Selected documents")
+    expect(selected).to_contain_text("10 documents selected")
+    selected.get_by_role("button", name="Cancel").click()
+    expect(rows.filter(has_text="Cancelled")).to_have_count(10, timeout=30_000)
+    page.get_by_role("button", name="Newer", exact=True).click()
+    expect(rows).to_have_count(50)
+    page.get_by_label("Text in the path").fill("letter 59")
+    expect(rows).to_have_count(1)
+    page.get_by_role("button", name=re.compile("^In progress")).click()
+    expect(page).to_have_url(re.compile("status=in_progress.*q=letter"))
