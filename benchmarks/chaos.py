@@ -88,7 +88,7 @@ def servers(home: Path, *words: str) -> Iterator[None]:
     home.parent.mkdir(parents=True)
     home.parent.chmod(0o711)
     try:
-        run(home, "up", *words)
+        run(home, "up", "--no-api", *words)
         yield
     finally:
         environment = os.environ | {"NLP_PIPELINE_HOME": str(home)}

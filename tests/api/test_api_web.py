@@ -13,7 +13,7 @@ from tests.api_server import Served
 
 @pytest.fixture
 def anybody(api: Served) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=api.url, headers={"Accept-Encoding": "identity"}) as client:
+    with httpx.Client(base_url=api.url, headers={"Accept-Encoding": "identity"}, timeout=60) as client:
         yield client
 
 
