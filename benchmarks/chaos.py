@@ -77,7 +77,7 @@ def processed(place: Path, folder: Path, course: Callable[[Path], None]) -> Outc
     with servers(home):
         run(home, "submit", str(folder), "--project", PROJECT)
         course(home)
-        run(home, "up", "--no-workers")
+        run(home, "up", "--no-workers", "--no-api")
         run(home, "export", str(out), "--project", PROJECT)
         return outcome_of(home, out)
 
