@@ -44,6 +44,7 @@ bench: .venv/.ready-dev
 	$(BIN)/python benchmarks/scans.py
 	$(BIN)/python benchmarks/memory.py
 	$(BIN)/python benchmarks/many_documents.py
+	$(BIN)/python benchmarks/api.py
 	$(BIN)/python benchmarks/migration.py
 	$(BIN)/python benchmarks/soak.py
 
