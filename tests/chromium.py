@@ -15,6 +15,7 @@ QUIET = (
     "--disable-gpu",
     "--disable-quic",
     "--disable-sync",
+    "--enable-unsafe-swiftshader",  # WebGL without a graphics card
     "--no-first-run",
 )
 

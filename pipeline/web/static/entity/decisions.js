@@ -10,10 +10,12 @@ import { Panel } from "./panel.js";
 
 const SAID = { merge: "Made one with", split: "Split off" };
 
-export function Decisions({ entity: { decisions = [] }, changed }) {
+export function Decisions({ entity: { name, decisions }, changed }) {
+  const others = ({ kind, names }) => (kind === "merge" ? names.filter((each) => each !== name) : names).join(", ");
   if (!decisions.length) return null;
-  const undo = async ({ id, kind, names }) => {
-    const text = `${SAID[kind] ?? kind} ${names.join(", ")}: the names will be as if it had never been said.`;
+  const undo = async (decision) => {
+    const { id, kind } = decision;
+    const text = `${SAID[kind] ?? kind} ${others(decision)}: the names will be as if it had never been said.`;
     if (!(await confirm({ title: "Take this decision back?", text, action: "Take it back" }))) return;
     await remove(`/api/decisions/${id}`).then(() => (toast("Taken back."), changed()), toastFault);
   };
@@ -21,7 +23,7 @@ export function Decisions({ entity: { decisions = [] }, changed }) {
     <ul class="decisions">
       ${decisions.map(
         (each) => html`<li key=${each.id} class=${each.holds ? "" : "void"}>
-          <p><strong>${SAID[each.kind] ?? each.kind}</strong> ${each.names.join(", ")}</p>
+          <p><strong>${SAID[each.kind] ?? each.kind}</strong> ${others(each)}</p>
           ${each.reason && html`<p class="muted">“${each.reason}”</p>`}
           <p class="row muted"><span>${each.by}, <time datetime=${each.at} title=${moment(each.at)}>${ago(each.at)}</time>${state(each)}</span>
             ${may("write") && !each.taken_back_at && html`<${Button} small icon="undo" onClick=${() => undo(each)}>Undo<//>`}</p>
