@@ -26,7 +26,7 @@ run: .venv/.ready
 # In lanes, each with servers of its own: tests of the chain wait more than they work. The longest files first.
 LANES ?= 4
 test: .venv/.ready-dev
-	$(BIN)/python -m pytest -q --durations=20 -m "not proof" -n $(LANES) --dist loadgroup --no-loadscope-reorder \
+	$(BIN)/python -m pytest -q --durations=20 -m "not proof" -n $(LANES) --dist loadfile --no-loadscope-reorder \
 		tests/acceptance tests/integration tests/faults tests/contract tests/api tests/web tests/unit
 
 # Each single fault at each single point, each kind of damage to the graph: most of an hour.

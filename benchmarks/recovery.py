@@ -30,6 +30,7 @@ from pipeline.settings import load_settings
 
 BUSY = 4  # documents that are worked on when the strike comes
 PATIENCE = 300.0
+DYING = 0.5  # seconds until a process that was struck is seen to be
 SERVERS = ("broker wiped", "database", "database restarted", "graph")
 DEAD = (psutil.STATUS_STOPPED, psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD)
 ON_THE_WAY = (
@@ -68,6 +69,7 @@ def measure(database: str, disturbance: Disturbance, kind: str) -> Recovered:
     disturbance.strike(kind)
     began, first = time.monotonic(), 0.0
     if kind not in SERVERS:
+        time.sleep(DYING)
         held = {document: place for document, place in held.items() if struck(place)}
     while held and (passed := time.monotonic() - began) < PATIENCE:
         disturbance.thaw(time.monotonic())

@@ -106,10 +106,8 @@ WHOLE = ("test_leases.py", "test_claim.py")
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what only `make proofs` runs, and what runs in one lane: a file; all tests of the page, which share a chain."""
+    """Mark what only `make proofs` runs."""
     for item in items:
-        lane = item.path.parent if item.path.parent.name == "web" else item.path
-        item.add_marker(pytest.mark.xdist_group(str(lane.relative_to(item.config.rootpath))))
         listed = any(table in item.nodeid for table in TABLES) and not any(name in item.nodeid for name in WHOLE)
         if listed and not item.nodeid.endswith(SHORT):
             item.add_marker(pytest.mark.proof)

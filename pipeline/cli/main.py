@@ -44,7 +44,7 @@ COMMANDS = {
     "workers": ("workers", "Run all workers of this machine and the queue processor."),
     "worker": ("worker", "Run one worker: ocr, text, entity, graph or default."),
     "api": ("api", "Run the HTTP API: upload, watch, read, search."),
-    "link": ("link", "Print a link that signs a person in at the web page, once."),
+    "link": ("link", "Print a link that signs a person in at the web page, once, within an hour."),
     "keys": ("keys", "Make, list and revoke keys of the HTTP API."),
     "flower": ("flower", "Run Flower, Celery's web page about workers and tasks, behind a password."),
     "migrate": (

@@ -43,9 +43,12 @@ class Site(NamedTuple):
     """A recording: sentences from 0 to 1.5 seconds and from 65 to 70, the second far beyond its real end."""
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
-    """Chromium; where there is none, tests of the page are skipped, but not in CI."""
+    """Chromium; where there is none, tests of the page are skipped, but not in CI.
+
+    Its event loop takes the thread, so it must be gone when the tests of the page are done.
+    """
     path = executable()
     if path is None:
         if os.environ.get("CI"):

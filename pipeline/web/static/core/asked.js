@@ -14,9 +14,11 @@ export function useAsked(path, query = {}, { key = path } = {}) {
   const asked = path && JSON.stringify([path, query]);
   const [seen, set] = useReducer((old, next) => ({ ...old, ...next }), { data: null, fault: null, loading: Boolean(path), key });
   const turn = useRef(0);
+  const now = useRef(asked);
+  now.current = asked;
 
   const reload = useCallback(() => {
-    if (!asked) return Promise.resolve();
+    if (!asked || asked !== now.current) return Promise.resolve(); // a timer of what was shown before must not take its place
     const mine = ++turn.current;
     const stop = new AbortController();
     const told = (next) => mine === turn.current && set(next);
