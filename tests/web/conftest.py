@@ -43,24 +43,27 @@ class Site(NamedTuple):
     """A recording: sentences from 0 to 1.5 seconds and from 65 to 70, the second far beyond its real end."""
 
 
-@pytest.fixture(scope="package")
-def browser() -> Iterator[Browser]:
-    """Chromium; where there is none, tests of the page are skipped, but not in CI.
-
-    Its event loop takes the thread, so it must be gone when the tests of the page are done.
-    """
+@pytest.fixture(scope="session")
+def chromium_path() -> str:
+    """Where there is none, tests of the page are skipped, but not in CI."""
     path = executable()
     if path is None:
         if os.environ.get("CI"):
             pytest.fail("Chromium is needed: apt-get install chromium")
         pytest.skip("Chromium is not installed: apt-get install chromium")
-    with chromium(path) as running:
+    return path
+
+
+@pytest.fixture(scope="module")
+def browser(chromium_path: str) -> Iterator[Browser]:
+    """Chromium. Its event loop takes the thread, so it must be gone before other tests come."""
+    with chromium(chromium_path) as running:
         yield running
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def site(
-    endpoints: Endpoints, migrated_template: str, tmp_path_factory: pytest.TempPathFactory, browser: Browser
+    endpoints: Endpoints, migrated_template: str, tmp_path_factory: pytest.TempPathFactory, chromium_path: str
 ) -> Iterator[Site]:
     """The API, one worker and a queue processor; the samples are read."""
     folder = tmp_path_factory.mktemp("site")
