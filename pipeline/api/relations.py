@@ -17,9 +17,18 @@ from pipeline.stores.entity_catalog import GraphFilter
 
 router = APIRouter(prefix="/api", tags=["graph"])
 Nodes = Annotated[int, Query(ge=1, le=2000, description="Most entities.")]
-Types = Annotated[list[EntityType], Query(alias="type", description="Entities of these types alone; repeat it for several.")]
+Types = Annotated[
+    list[EntityType],
+    Query(alias="type", default_factory=list, description="Entities of these types alone; repeat it for several."),
+]
 Predicates = Annotated[
-    list[str], Query(alias="predicate", description="Relations of these kinds alone, e.g. CO_OCCURS_WITH.", max_length=50)
+    list[str],
+    Query(
+        alias="predicate",
+        default_factory=list,
+        description="Relations of these kinds alone, e.g. CO_OCCURS_WITH.",
+        max_length=50,
+    ),
 ]
 Weight = Annotated[int, Query(ge=1, le=1_000_000, description="Relations that as many passages show.")]
 
@@ -75,8 +84,8 @@ def around(
     *,
     depth: Annotated[int, Query(ge=1, le=2, description="Relations between the entity and the farthest.")] = 1,
     limit: Nodes = 200,
-    kinds: Types = [],  # noqa: B006
-    predicates: Predicates = [],  # noqa: B006
+    kinds: Types,
+    predicates: Predicates,
     min_weight: Weight = 1,
 ) -> Graph:
     """An entity with what is related to it, those with the heaviest relations first."""
@@ -90,8 +99,8 @@ def heaviest(
     project: ProjectToRead,
     *,
     limit: Nodes = 200,
-    kinds: Types = [],  # noqa: B006
-    predicates: Predicates = [],  # noqa: B006
+    kinds: Types,
+    predicates: Predicates,
     min_weight: Weight = 1,
 ) -> Graph:
     """The heaviest relations of a project with the entities that they join."""
@@ -104,7 +113,7 @@ def path(
     caller: Reader,
     start: Annotated[UUID, Query(alias="from", description="Id of an entity.")],
     end: Annotated[UUID, Query(alias="to", description="Id of another.")],
-    kinds: Types = [],  # noqa: B006
+    kinds: Types,
 ) -> Path:
     """The shortest way from one entity to another along relations; what lies between is of these types."""
     (_, one), (_, other) = (found_entity(backend, caller, each) for each in (start, end))
