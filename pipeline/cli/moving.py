@@ -17,6 +17,7 @@ import click
 from pipeline.cli.files import storable
 from pipeline.cli.intake import checked_project, measure
 from pipeline.cli.old_files import OldFiles
+from pipeline.cli.stopping import undivided
 from pipeline.cli.tally import BEFORE, LEFT, MOVED, Refusal, Tally
 from pipeline.errors import BadDocument
 from pipeline.model import DocumentId, Handled, Moving, Selection
@@ -106,9 +107,10 @@ class OldMover:
                 fresh = [row for row in rows if row.id not in before]
                 with self._target.documents.expecting_files() as expect:
                     judged = list(pool.map(self._looked_at if dry else partial(self._stored, expect), fresh))
-                    if not dry:
-                        self._move([each for each in judged if isinstance(each, Moving)], before, mark=mark)
-                self._count(rows, before, {row.id: each for row, each in zip(fresh, judged, strict=True)})
+                    with undivided():
+                        if not dry:
+                            self._move([each for each in judged if isinstance(each, Moving)], before, mark=mark)
+                        self._count(rows, before, {row.id: each for row, each in zip(fresh, judged, strict=True)})
                 tell(len(rows))
                 pace.wait(began, 0 if dry else self._tally.moved)
 
@@ -239,9 +241,10 @@ class OwnMover:
             self._tally.add(status, MOVED, number=len(documents))
             return
         for start in range(0, len(documents), pace.at_once):
-            for each in action(documents[start : start + pace.at_once]):
-                queued = each.outcome == "queued"
-                self._tally.add(status, MOVED if queued else LEFT, "" if queued else "somebody works on it")
+            with undivided():
+                for each in action(documents[start : start + pace.at_once]):
+                    queued = each.outcome == "queued"
+                    self._tally.add(status, MOVED if queued else LEFT, "" if queued else "somebody works on it")
             pace.wait(began, self._tally.moved)
 
 
