@@ -27,7 +27,7 @@ run: .venv/.ready
 LANES ?= 4
 test: .venv/.ready-dev
 	$(BIN)/python -m pytest -q --durations=20 -m "not proof" -n $(LANES) --dist loadfile --no-loadscope-reorder \
-		tests/acceptance tests/integration tests/faults tests/contract tests/api tests/web tests/unit
+		tests/acceptance tests/web tests/integration tests/faults tests/contract tests/api tests/unit
 
 # Each single fault at each single point, each kind of damage to the graph: most of an hour.
 proofs: .venv/.ready-dev

@@ -1,11 +1,13 @@
 """Fixtures that need real servers. The first one asked for starts them; see ``tests/servers.py``."""
 
+import re
 from collections.abc import Iterator
 from itertools import count
 
 import neo4j
 import pytest
 import redis
+from xdist.scheduler import LoadScopeScheduling
 
 from pipeline.supervisor import Endpoints
 from tests.servers import fresh_database, make_template, on_broker, running_servers
@@ -76,6 +78,10 @@ TABLES = (
     "while_a_batch_is_answered",
     "[supabase",
     "test_a_run_is_seen_and_so_is_a_worker_that_is_killed",
+    "test_stops_in_the_middle_of_a_long_step",
+    "test_a_worker_that_is_killed_among_the_ranges",
+    "test_a_broker_that_forgets_everything_after_the_last_range",
+    "test_reads_a_turned_page",
 )
 SHORT = (
     "test_the_documents_are_worth_the_test[steps in one worker]",
@@ -94,11 +100,12 @@ SHORT = (
     "[everything]",
     "::test_a_worker_killed_after_it_submitted_and_doubled_tasks_start_one_job",
     "test_names_and_relations_come_from_the_model_and_stand_in_the_graph[gevent]",
-    "test_a_worker_that_is_killed_while_many_documents_wait_costs_nothing",
     "test_who_asks_for_another_model_is_told_what_to_do",
     "test_the_doctor_tries_every_model[as it should be]",
     "test_the_doctor_tries_every_model[wrong key]",
     "test_documents_wait_for_a_key_that_is_refused_and_go_on_by_themselves",
+    "[90-tesseract]",
+    "[270-auto]",
 )
 WHOLE = ("test_leases.py", "test_claim.py")
 """Contracts that `make test` tries over REST too."""
@@ -111,3 +118,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         listed = any(table in item.nodeid for table in TABLES) and not any(name in item.nodeid for name in WHOLE)
         if listed and not item.nodeid.endswith(SHORT):
             item.add_marker(pytest.mark.proof)
+
+
+# Files whose tests share what is dear to make: a home with everything in it, a site that Chromium looks at.
+TOGETHER = re.compile(r"tests/(web|acceptance/test_(?:run|kill))\b")
+
+
+class InLanes(LoadScopeScheduling):
+    """A file's tests, or those of files that belong together, go to one lane."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        found = TOGETHER.match(nodeid)
+        return found[1].partition("/")[0] if found else nodeid.partition("::")[0]
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> InLanes:
+    """What shares a lane."""
+    return InLanes(config, log)
