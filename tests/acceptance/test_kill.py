@@ -13,7 +13,8 @@ from tests.program import Place
 
 PROJECT = "stopped"
 NAMES = (
-    "01-dredging-contract.docx", "02-council-minutes.pdf", "04-invoice-thread.eml", "06-surveyor-letter.txt", "07-field-notes.md",
+    "01-dredging-contract.docx", "02-council-minutes.pdf", "04-invoice-thread.eml", "06-surveyor-letter.txt",
+    "07-field-notes.md",
 )  # fmt: skip
 PATHS = [f"samples/ravensport/{name}" for name in NAMES]
 DOCUMENTS = len(NAMES) + 2
