@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterator, Sequence
 from typing import NamedTuple
 
 from pipeline.graph_rows import NODES, ROUNDS, Difference, GraphRows, Kind, Part, Rows, Span, compare, spans
+from pipeline.model import GraphTurn
 from pipeline.stores.graph_content import GraphContent, Moment, Project
 
 FIGURES = (Part.ENTITY, Part.CO_OCCURS_WITH)
@@ -55,8 +56,8 @@ class GraphKeeper:
 
     def clear(self, project: Project) -> None:
         """Remove the project's part of the graph."""
-        with self._content.alone(project):
-            self._graph.clear(project.name)
+        with self._content.alone(project) as moment:
+            self._graph.clear(project.name, moment.turn)
 
     def _looks(self, project: Project, *, mend: bool) -> Iterator[Look]:
         should, is_ = self._content.sizes(project), self._graph.sizes(project.name)
@@ -83,7 +84,7 @@ class GraphKeeper:
                 drift += [each for each in found if not each.ids & moving]
                 on_the_way += [each for each in found if each.ids & moving]
                 if mend:
-                    self._mend(part, expected, found, moving)
+                    self._mend(part, expected, found, moving, moment.turn)
         return drift, on_the_way
 
     def _compared(self, part: Part, project: Project, span: Span, expected: Rows) -> list[Difference]:
@@ -91,13 +92,15 @@ class GraphKeeper:
         held = graph.nodes(part, project.name, span) if part in NODES else graph.relations(part, expected.keys())
         return compare(part, expected, held)
 
-    def _mend(self, part: Part, expected: Rows, found: Sequence[Difference], moving: Collection[str]) -> None:
+    def _mend(
+        self, part: Part, expected: Rows, found: Sequence[Difference], moving: Collection[str], turn: GraphTurn | None
+    ) -> None:
         # A node that the database does not know yet, or no longer, is left to the work that is under way.
         ghosts = {each.owner for each in found if part in NODES and each.kind is Kind.SUPERFLUOUS}
         gone = {each.owner for each in found if each.owner in ghosts and not each.ids & set(moving)}
         if gone:
-            self._graph.remove(part, gone)
-        self._graph.write(part, {each.owner: expected[each.owner] for each in found if each.owner not in ghosts})
+            self._graph.remove(part, gone, turn)
+        self._graph.write(part, {each.owner: expected[each.owner] for each in found if each.owner not in ghosts}, turn)
 
     def _nameless(self, project: Project, *, mend: bool) -> list[Difference]:
         counts = self._graph.nameless(project.name)

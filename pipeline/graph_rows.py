@@ -5,6 +5,8 @@ from collections.abc import Collection, Iterable, Iterator
 from enum import StrEnum
 from typing import NamedTuple, Protocol
 
+from pipeline.model import GraphTurn
+
 ROWS_AT_ONCE = 500
 
 
@@ -136,7 +138,10 @@ def _at(values: list[Values], place: int) -> Values | None:
 
 
 class GraphRows(Protocol):
-    """The graph in rows. A project is given by name; "" is that of nodes without one. Raises as ``ports.GraphStore``."""
+    """The graph in rows. A project is given by name; "" is that of nodes without one.
+
+    ``turn`` and what is raised: as in ``ports.GraphStore``.
+    """
 
     def projects(self) -> set[str]:
         """Names of all projects that a node belongs to."""
@@ -153,13 +158,13 @@ class GraphRows(Protocol):
     def nameless(self, project: str) -> dict[str, int]:
         """How many nodes have no id, by label."""
 
-    def write(self, part: Part, rows: Rows) -> None:
+    def write(self, part: Part, rows: Rows, turn: GraphTurn | None) -> None:
         """Make the owners hold exactly these rows; relationships whose ends are not there are passed over."""
 
-    def remove(self, part: Part, ids: Collection[str]) -> None:
+    def remove(self, part: Part, ids: Collection[str], turn: GraphTurn | None) -> None:
         """Remove nodes with all their relationships."""
 
-    def clear(self, project: str) -> None:
+    def clear(self, project: str, turn: GraphTurn | None) -> None:
         """Remove everything of the project."""
 
     def clear_nameless(self, project: str) -> None:

@@ -9,6 +9,7 @@ from uuid import UUID
 import psycopg
 
 from pipeline.graph_rows import FIRST, LAST, Part, Rows, Span, Values, entity_label
+from pipeline.model import GraphTurn
 from pipeline.stores.database import Database
 from pipeline.stores.graph_turns import alone
 from pipeline.stores.statements import load_statements
@@ -55,17 +56,18 @@ class GraphContent:
     def alone(self, project: Project) -> Iterator["Moment"]:
         """One moment of the database, while nobody else writes the project's part of the graph."""
         mine = alone(self._db, project.id, TURN, PATIENCE) if project.id else nullcontext()
-        with mine, self._db.connection() as connection, connection.transaction():
+        with mine as turn, self._db.connection() as connection, connection.transaction():
             connection.execute("set transaction isolation level repeatable read, read only")
-            yield Moment(connection, project)
+            yield Moment(connection, project, turn)
 
 
 class Moment:
-    """See ``GraphContent.alone``."""
+    """See ``GraphContent.alone``; ``turn`` is the right to write, None where the database does not know the project."""
 
-    def __init__(self, connection: Connection, project: Project) -> None:
+    def __init__(self, connection: Connection, project: Project, turn: GraphTurn | None) -> None:
         self._connection = connection
         self._project = project
+        self.turn = turn
 
     def rows(self, part: Part, span: Span) -> Rows:
         """The rows of the owners in ``span``."""

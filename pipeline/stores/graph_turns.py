@@ -87,11 +87,11 @@ def turn(database: Calls, given: Given, lease: timedelta) -> Iterator[None]:
 
 
 @contextmanager
-def alone(database: Calls, project_id: str, lease: timedelta, patience: float) -> Iterator[None]:
+def alone(database: Calls, project_id: str, lease: timedelta, patience: float) -> Iterator[GraphTurn]:
     """The turn, and nothing that is to be written."""
     token = _patiently(partial(database.value, "take_turn", **_wish(project_id, lease)), patience)
     with turn(database, {"project": project_id, "turn": token}, lease):
-        yield
+        yield GraphTurn(project_id, token)
 
 
 def _wish(project_id: str, lease: timedelta) -> dict[str, object]:

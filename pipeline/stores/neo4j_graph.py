@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 
 from neo4j import ManagedTransaction
 
-from pipeline.errors import NotReady
 from pipeline.model import (
     DocumentGraph,
     DocumentId,
@@ -22,7 +21,7 @@ from pipeline.model import (
     GraphRelation,
     GraphTurn,
 )
-from pipeline.stores.neo4j_session import GraphServer, T, Work, fetch_list
+from pipeline.stores.neo4j_session import GraphServer, fetch_list
 from pipeline.stores.statements import load_statements
 
 SCHEMA = load_statements("cypher/schema.cypher")
@@ -71,21 +70,21 @@ class Neo4jGraph:
 
     def write_document(self, part: DocumentGraph, turn: GraphTurn | None = None) -> None:
         """Make the graph hold exactly this part of the document; entities that are there already stay as they are."""
-        self._write(lambda tx: _write_document(tx, part), turn)
+        self._server.write(lambda tx: _write_document(tx, part), turn)
 
     def write_figures(self, figures: GraphFigures, turn: GraphTurn | None = None) -> None:
         """Set these entities and relations; entities that are not in the graph are passed over."""
         if figures.entities or figures.relations:
-            self._relabel(self._write(lambda tx: _write_figures(tx, figures), turn))
+            self._relabel(self._server.write(lambda tx: _write_figures(tx, figures), turn))
 
     def write_entities(self, change: EntityGraph, turn: GraphTurn | None = None) -> None:
         """Remove ``gone``; make mentions and relations of ``entities`` exactly these."""
         if change.gone or change.entities:
-            self._relabel(self._write(lambda tx: _write_entities(tx, change), turn))
+            self._relabel(self._server.write(lambda tx: _write_entities(tx, change), turn))
 
     def delete_document(self, document_id: DocumentId, turn: GraphTurn | None = None) -> None:
         """Remove the document's node and chunks with their mentions."""
-        self._write(lambda tx: tx.run(CYPHER["delete_document"], document=document_id).consume(), turn)
+        self._server.write(lambda tx: tx.run(CYPHER["delete_document"], document=document_id).consume(), turn)
 
     def counts(self, project: str) -> dict[str, int]:
         """Nodes by label and relationships by type; what there is none of is missing."""
@@ -96,16 +95,6 @@ class Neo4jGraph:
     def close(self) -> None:
         """Give back connections."""
         self._server.close()
-
-    def _write(self, work: Work[T], turn: GraphTurn | None) -> T:
-        """In one transaction, which every later turn's writes to the same node shut out, however late it ends."""
-
-        def in_turn(tx: ManagedTransaction) -> T:
-            if turn is not None:
-                _hold(tx, turn)
-            return work(tx)
-
-        return self._server.write(in_turn)
 
     def _relabel(self, groups: Iterable[Relabel]) -> None:
         # After the transaction and not in it: ArcadeDB refuses a change of label in an open one. A crash in between is
@@ -120,12 +109,6 @@ def label(kind: EntityType) -> str:
 
 
 LABELS = {label(kind) for kind in EntityType}
-
-
-def _hold(tx: ManagedTransaction, turn: GraphTurn) -> None:
-    newest = tx.run(CYPHER["hold_turn"], project=turn.project, token=turn.token).single(strict=True)["token"]
-    if newest > turn.token:
-        raise NotReady("Another worker wrote the project's part of the graph meanwhile.", "turn_lost", check_again_in=1)
 
 
 def _write_node(tx: ManagedTransaction, node: DocumentNode) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from neo4j import ManagedTransaction
 
 from pipeline.graph_rows import COLUMNS, NODES, Part, Rows, Span, Value, Values, entity_label, spans
-from pipeline.model import EntityType
+from pipeline.model import EntityType, GraphTurn
 from pipeline.stores.neo4j_graph import CYPHER as GRAPH
 from pipeline.stores.neo4j_session import GraphServer, fetch_list
 from pipeline.stores.statements import load_statements
@@ -50,34 +50,34 @@ class Neo4jRows:
         records = self._server.read(CYPHER["count_nameless"], project=project)
         return {record["label"]: record["number"] for record in records if record["number"]}
 
-    def write(self, part: Part, rows: Rows) -> None:
+    def write(self, part: Part, rows: Rows, turn: GraphTurn | None) -> None:
         """See ``graph_rows.GraphRows``."""
         for batch in _batches(rows):
             if part is Part.ENTITY:
-                self._write_entities(_properties(part, batch))
+                self._write_entities(_properties(part, batch), turn)
             elif part in NODES:
-                self._run(f"write_{part}", rows=_properties(part, batch))
+                self._run(f"write_{part}", turn, rows=_properties(part, batch))
             else:
-                self._server.write(partial(_write_relations, part=part, batch=batch))
+                self._server.write(partial(_write_relations, part=part, batch=batch), turn)
 
-    def remove(self, part: Part, ids: Collection[str]) -> None:
+    def remove(self, part: Part, ids: Collection[str], turn: GraphTurn | None) -> None:
         """See ``graph_rows.GraphRows``."""
         names = list(ids)
         for start in range(0, len(names), BATCH):
-            self._run(f"remove_{part}", ids=names[start : start + BATCH])
+            self._run(f"remove_{part}", turn, ids=names[start : start + BATCH])
 
-    def clear(self, project: str) -> None:
+    def clear(self, project: str, turn: GraphTurn | None) -> None:
         """See ``graph_rows.GraphRows``."""
         sizes = self.sizes(project)
         # Entities first: measured on ArcadeDB, the time then grows with the size; with chunks first it grew faster.
         for part in (Part.ENTITY, Part.CHUNK, Part.DOCUMENT):
             for span in spans(sizes.get(part, 0)):
-                self.remove(part, self.nodes(part, project, span))
+                self.remove(part, self.nodes(part, project, span), turn)
         self.clear_nameless(project)
 
     def clear_nameless(self, project: str) -> None:
         """See ``graph_rows.GraphRows``."""
-        self._run("wipe_nameless", project=project)
+        self._run("wipe_nameless", None, project=project)
 
     def close(self) -> None:
         """See ``graph_rows.GraphRows``."""
@@ -90,11 +90,11 @@ class Neo4jRows:
             found.setdefault(owner, []).append(_values(part, row))
         return found
 
-    def _run(self, name: str, **values: object) -> None:
-        self._server.write(lambda tx: tx.run(CYPHER[name], values).consume())
+    def _run(self, name: str, turn: GraphTurn | None, **values: object) -> None:
+        self._server.write(lambda tx: tx.run(CYPHER[name], values).consume(), turn)
 
-    def _write_entities(self, rows: Sequence[Row]) -> None:
-        held = self._server.write(lambda tx: _write_entities(tx, rows))
+    def _write_entities(self, rows: Sequence[Row], turn: GraphTurn | None) -> None:
+        held = self._server.write(lambda tx: _write_entities(tx, rows), turn)
         add, remove = defaultdict(list), defaultdict(list)
         for row in (row for row in rows if row["id"] in held):
             right = {entity_label(str(row["type"]))}

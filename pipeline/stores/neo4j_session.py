@@ -19,7 +19,9 @@ from neo4j.exceptions import (
     Neo4jError,
 )
 
-from pipeline.errors import Misconfigured, Outage, ServiceUnavailable
+from pipeline.errors import Misconfigured, NotReady, Outage, ServiceUnavailable
+from pipeline.model import GraphTurn
+from pipeline.stores.statements import load_statements
 
 T = TypeVar("T")
 Work = Callable[[neo4j.ManagedTransaction], T]
@@ -28,6 +30,7 @@ CONNECT_SECONDS = 5.0
 RETRY_SECONDS = 3.0
 CONFLICT_TRIES = 12
 LONGEST_PAUSE = 1.0
+HOLD = load_statements("cypher/turn.cypher")["hold_turn"]
 ADDRESS = "The graph server's address cannot be used; it looks like neo4j://host:7687."
 
 logging.getLogger("neo4j").setLevel(logging.ERROR)  # what it warns of at every try is raised here as an error
@@ -64,15 +67,24 @@ class GraphServer:
                 notifications_min_severity=neo4j.NotificationMinimumSeverity.OFF,
             )
 
-    def write(self, work: Work[T]) -> T:
+    def write(self, work: Work[T], turn: GraphTurn | None = None) -> T:
         """Run ``work`` in a transaction; again, with a jittered pause, if it met another writer or the connection broke.
 
+        With a ``turn``, every later turn's writes shut it out, however late it ends.
+
         Raises:
+            NotReady: a later turn has begun.
             Outage: the server is away.
             ServiceUnavailable: a conflict or fault of the server lasted through all tries.
             Misconfigured: user, password or database is wrong.
         """
-        return self._repeated(lambda session: session.execute_write(work))
+
+        def in_turn(tx: neo4j.ManagedTransaction) -> T:
+            if turn is not None:
+                _hold(tx, turn)
+            return work(tx)
+
+        return self._repeated(lambda session: session.execute_write(in_turn))
 
     def read(self, statement: LiteralString, **values: object) -> list[neo4j.Record]:
         """Fetch all records of a statement; raises as ``write``."""
@@ -119,6 +131,12 @@ class GraphServer:
             if not _may_pass(fault):
                 raise
             raise ServiceUnavailable(f"The graph server at {self._place} does not answer as it should.") from fault
+
+
+def _hold(tx: neo4j.ManagedTransaction, turn: GraphTurn) -> None:
+    newest = tx.run(HOLD, project=turn.project, token=turn.token).single(strict=True)["token"]
+    if newest > turn.token:
+        raise NotReady("Another worker wrote the project's part of the graph meanwhile.", "turn_lost", check_again_in=1)
 
 
 def _place(uri: str) -> str:

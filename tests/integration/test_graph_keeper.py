@@ -13,6 +13,7 @@ import psycopg
 import pytest
 
 from pipeline.cli.export import write_export
+from pipeline.errors import NotReady
 from pipeline.exports.cypher import HEAD
 from pipeline.graph_keeper import GraphKeeper
 from pipeline.graph_rows import Difference, Kind, Part
@@ -21,6 +22,7 @@ from pipeline.model import (
     DocumentId,
     DocumentInfo,
     EntityType,
+    GraphTurn,
     Lease,
     Mention,
     Page,
@@ -230,6 +232,19 @@ def test_a_rebuild_that_was_broken_off_goes_on(keeper: GraphKeeper, graph: neo4j
     assert all(look.differences for look in islice(keeper.rebuild(project(keeper)), 3))
     assert dump(graph) != before
     assert {part for part, _ in kinds(rebuild(keeper))} == {"HAS_CHUNK", "NEXT", "MENTIONS", "CO_OCCURS_WITH", "RELATED"}
+    assert dump(graph) == before
+
+
+@pytest.mark.parametrize("act", ["mend", "clear"])
+def test_who_sleeps_while_a_later_turn_writes_mends_nothing(
+    act: str, keeper: GraphKeeper, graph: neo4j.Driver, writer: Neo4jGraph, matter: Matter
+) -> None:
+    mine = project(keeper)
+    run(graph, f"{PAIR} SET r.weight = 7", document=matter.letter, project=PROJECT)
+    writer.delete_document(DocumentId("none"), GraphTurn(mine.id, 2**62))
+    before = dump(graph)
+    with pytest.raises(NotReady, match="Another worker wrote"):
+        keeper.clear(mine) if act == "clear" else rebuild(keeper)
     assert dump(graph) == before
 
 

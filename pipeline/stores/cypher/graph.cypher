@@ -3,12 +3,6 @@
 //   So: OPTIONAL MATCH and CREATE, and patterns start at the node with the fewest relationships.
 // - One list in one record is five times faster to fetch than as many records.
 
-// Written in every transaction of a turn: of two at one time the later to commit is refused and tried again (ArcadeDB) or waits (Neo4j).
-// name: hold_turn
-MERGE (t:GraphTurn {id: $project})
-SET t.token = CASE WHEN coalesce(t.token, 0) > $token THEN t.token ELSE $token END, t.writes = coalesce(t.writes, 0) + 1
-RETURN t.token AS token
-
 // name: write_node
 MERGE (d:Document {id: $node.id}) SET d = $node
 
