@@ -34,45 +34,59 @@ begin
     order by fused desc, 1 limit p_limit;
 end $$;
 
--- Up to p_limit passages of a project, or of these of its passages, by BM25, the best first. Rare terms are looked for first: once there are
--- enough passages that no other can overtake that has the other terms alone, those are not looked at (Turtle & Flood 1995).
+-- Up to p_limit passages of a project, or of these of its passages, by BM25, the best first. Most have a term once, and what that comes to
+-- is known; terms are unpacked and counted of those alone that have one more often, and that may be among the best if it is very often.
 create or replace function best_by_words(p_project uuid, p_question text, p_limit integer, p_among uuid[])
-returns uuid[] language plpgsql stable set plan_cache_mode = force_custom_plan as $$
-declare
-    k1 constant double precision := 1.2;
-    v_chunks double precision;
-    v_length double precision;
-    v_queries tsquery[];
-    v_idfs double precision[];
-    v_known tsquery;
-    v_ids uuid[] := '{}';
-    v_scores double precision[] := '{}';
-begin
-    select greatest(count(*), 1), greatest(avg(length), 1) into v_chunks, v_length from chunks where project_id = p_project;
-    select array_agg(query order by idf desc, lexeme), array_agg(idf order by idf desc, lexeme) into v_queries, v_idfs
-    from unnest(tsvector_to_array(to_tsvector('english', p_question))) lexeme
-    cross join lateral plainto_tsquery('simple', quote_literal(lexeme)) query
-    cross join lateral (select count(*) as documents from chunks where project_id = p_project and terms @@ query) n
-    cross join lateral (select ln(1 + (v_chunks - n.documents + 0.5) / (n.documents + 0.5)) as idf) i
-    where n.documents > 0;
-    for term in 1 .. coalesce(cardinality(v_queries), 0) loop
-        exit when v_scores[p_limit] > (k1 + 1) * (select sum(idf) from unnest(v_idfs[term:]) idf);
-        select array_agg(id order by score desc, id), array_agg(score order by score desc, id) into v_ids, v_scores from (
-            select id, score from unnest(v_ids, v_scores) best (id, score)
-            union all
-            select c.id, s.score
-            from (select id, length, terms || '' as terms from chunks  -- unpacked once
-                  where project_id = p_project and terms @@ (v_queries[term] && coalesce(!!v_known, v_queries[term]))
-                    and (p_among is null or id = any (p_among)) offset 0) c
-            cross join lateral (
-                select sum(w.idf * f.times * (k1 + 1) / (f.times + k1 * (1 - 0.75 + 0.75 * c.length / v_length))) as score
-                from unnest(v_queries[term:], v_idfs[term:]) w (query, idf)
-                cross join lateral times_in(c.terms, w.query) f (times)) s
-            order by score desc, id limit p_limit) best;
-        v_known := coalesce(v_known || v_queries[term], v_queries[term]);
-    end loop;
-    return v_ids;
-end $$;
+returns uuid[] language sql stable set plan_cache_mode = force_custom_plan as $$
+    with corpus as materialized (
+        select greatest(count(*), 1)::double precision as chunks, greatest(avg(length), 1)::double precision as length
+        from chunks where project_id = p_project
+    ), terms as materialized (
+        select a.lexeme, a.query, i.idf, h.ids, h.lengths, r.ids as repeated_ids, r.lengths as repeated_lengths
+        from corpus k
+        cross join unnest(tsvector_to_array(to_tsvector('english', p_question))) l (lexeme)
+        cross join lateral (select l.lexeme, plainto_tsquery('simple', quote_literal(l.lexeme)) as query offset 0) a
+        cross join lateral (
+            select count(*) as number, array_agg(id) as ids, array_agg(length) as lengths
+            from chunks where project_id = p_project and terms @@ a.query) h
+        cross join lateral (
+            select array_agg(id) as ids, array_agg(length) as lengths
+            from chunks where project_id = p_project and repeated_terms(terms) @> array[a.lexeme]) r
+        cross join lateral (select ln(1 + (k.chunks - h.number + 0.5) / (h.number + 0.5)) as idf) i
+        order by i.idf desc, a.lexeme
+    ), words as materialized (
+        select query, idf, row_number() over (order by idf desc, lexeme) as place from terms
+    ), worth as (  -- at least: once, or twice if it is repeated; at most: once, or without end
+        select h.id, h.length, false as repeats, t.idf * bm25(1, h.length / k.length) as least, t.idf * bm25(1, h.length / k.length) as most
+        from corpus k cross join terms t cross join unnest(t.ids, t.lengths) h (id, length)
+        union all
+        select h.id, h.length, true, t.idf * (bm25(2, h.length / k.length) - bm25(1, h.length / k.length)),
+               t.idf * (bm25(1e9, h.length / k.length) - bm25(1, h.length / k.length))
+        from corpus k cross join terms t cross join unnest(t.repeated_ids, t.repeated_lengths) h (id, length)
+    ), bounds as materialized (
+        select id, min(length) as length, bool_or(repeats) as repeats, sum(least) as least, sum(most) as most
+        from worth where p_among is null or id = any (p_among) group by id
+    ), hopeful as (
+        select * from bounds
+        where most >= coalesce((select least from bounds order by least desc offset p_limit - 1 limit 1), 0) * (1 - 1e-9)  -- rounded sums
+    ), scores as (
+        select id, least as score from hopeful where not repeats
+        union all
+        select h.id, (
+            select sum(w.idf * bm25(times_in(c.terms, w.query), h.length / k.length) order by w.place) from words w)
+        from corpus k cross join hopeful h
+        cross join lateral (select terms || '' as terms from chunks where id = h.id offset 0) c  -- unpacked once
+        where h.repeats
+    ), best as (
+        select id, score from scores order by score desc, id limit p_limit
+    )
+    select coalesce(array_agg(id order by score desc, id), '{}') from best
+$$;
+
+-- What a term is worth in a passage of this length (1: as long as they are on average) where it stands so many times, before its idf.
+create or replace function bm25(p_times double precision, p_length double precision) returns double precision language sql immutable as $$
+    select p_times * (1.2 + 1) / (p_times + 1.2 * (1 - 0.75 + 0.75 * p_length))
+$$;
 
 create or replace function rank_bounds() returns double precision[] language sql immutable as $$
     select array_agg(0.1 * (h - 0.5 / (n * n)) / 1.64493406685 order by n)
@@ -218,10 +232,14 @@ create or replace function search_facets(p_chunks uuid[]) returns jsonb language
         from unnest(p_chunks) f (id) join chunks c on c.id = f.id join documents d on d.id = c.document_id
     ), named as materialized (
         select distinct m.chunk_id, m.type, m.entity_id, m.name from found f join mentions m on m.chunk_id = f.id
-    ), known as (
-        select e.entity_id, count(distinct n.chunk_id) as number, mode() within group (order by n.name) as name,
-               mode() within group (order by n.type) as type
-        from named n join canonical_entities e on e.name_id = n.entity_id group by e.entity_id
+    ), known as materialized (
+        select e.entity_id, n.chunk_id, n.name, n.type from named n join canonical_entities e on e.name_id = n.entity_id
+    ), counted as (
+        select entity_id, count(distinct chunk_id) as number, rank() over (order by count(distinct chunk_id) desc) as place
+        from known group by entity_id
+    ), most as (
+        select c.entity_id, c.number, mode() within group (order by k.name) as name, mode() within group (order by k.type) as type
+        from counted c join known k using (entity_id) where c.place <= 20 group by c.entity_id, c.number
     )
     select jsonb_build_object(
         'formats', (select coalesce(jsonb_agg(to_jsonb(x) order by count desc, value), '[]')
@@ -229,7 +247,7 @@ create or replace function search_facets(p_chunks uuid[]) returns jsonb language
         'types', (select coalesce(jsonb_agg(to_jsonb(x) order by count desc, value), '[]')
                   from (select type as value, count(distinct chunk_id) from named group by type) x),
         'entities', (select coalesce(jsonb_agg(to_jsonb(x) order by count desc, name collate "C", id), '[]')
-                     from (select entity_id as id, name, type, number as count from known
+                     from (select entity_id as id, name, type, number as count from most
                            order by number desc, name collate "C", entity_id limit 20) x),
         'documents', (select coalesce(jsonb_agg(to_jsonb(x) order by count desc, source_path collate "C"), '[]')
                       from (select document_id, source_path, count(*) from found group by document_id, source_path

@@ -3514,45 +3514,59 @@ begin
     order by fused desc, 1 limit p_limit;
 end $$;
 
--- Up to p_limit passages of a project, or of these of its passages, by BM25, the best first. Rare terms are looked for first: once there are
--- enough passages that no other can overtake that has the other terms alone, those are not looked at (Turtle & Flood 1995).
+-- Up to p_limit passages of a project, or of these of its passages, by BM25, the best first. Most have a term once, and what that comes to
+-- is known; terms are unpacked and counted of those alone that have one more often, and that may be among the best if it is very often.
 create or replace function best_by_words(p_project uuid, p_question text, p_limit integer, p_among uuid[])
-returns uuid[] language plpgsql stable set plan_cache_mode = force_custom_plan as $$
-declare
-    k1 constant double precision := 1.2;
-    v_chunks double precision;
-    v_length double precision;
-    v_queries tsquery[];
-    v_idfs double precision[];
-    v_known tsquery;
-    v_ids uuid[] := '{}';
-    v_scores double precision[] := '{}';
-begin
-    select greatest(count(*), 1), greatest(avg(length), 1) into v_chunks, v_length from chunks where project_id = p_project;
-    select array_agg(query order by idf desc, lexeme), array_agg(idf order by idf desc, lexeme) into v_queries, v_idfs
-    from unnest(tsvector_to_array(to_tsvector('english', p_question))) lexeme
-    cross join lateral plainto_tsquery('simple', quote_literal(lexeme)) query
-    cross join lateral (select count(*) as documents from chunks where project_id = p_project and terms @@ query) n
-    cross join lateral (select ln(1 + (v_chunks - n.documents + 0.5) / (n.documents + 0.5)) as idf) i
-    where n.documents > 0;
-    for term in 1 .. coalesce(cardinality(v_queries), 0) loop
-        exit when v_scores[p_limit] > (k1 + 1) * (select sum(idf) from unnest(v_idfs[term:]) idf);
-        select array_agg(id order by score desc, id), array_agg(score order by score desc, id) into v_ids, v_scores from (
-            select id, score from unnest(v_ids, v_scores) best (id, score)
-            union all
-            select c.id, s.score
-            from (select id, length, terms || '' as terms from chunks  -- unpacked once
-                  where project_id = p_project and terms @@ (v_queries[term] && coalesce(!!v_known, v_queries[term]))
-                    and (p_among is null or id = any (p_among)) offset 0) c
-            cross join lateral (
-                select sum(w.idf * f.times * (k1 + 1) / (f.times + k1 * (1 - 0.75 + 0.75 * c.length / v_length))) as score
-                from unnest(v_queries[term:], v_idfs[term:]) w (query, idf)
-                cross join lateral times_in(c.terms, w.query) f (times)) s
-            order by score desc, id limit p_limit) best;
-        v_known := coalesce(v_known || v_queries[term], v_queries[term]);
-    end loop;
-    return v_ids;
-end $$;
+returns uuid[] language sql stable set plan_cache_mode = force_custom_plan as $$
+    with corpus as materialized (
+        select greatest(count(*), 1)::double precision as chunks, greatest(avg(length), 1)::double precision as length
+        from chunks where project_id = p_project
+    ), terms as materialized (
+        select a.lexeme, a.query, i.idf, h.ids, h.lengths, r.ids as repeated_ids, r.lengths as repeated_lengths
+        from corpus k
+        cross join unnest(tsvector_to_array(to_tsvector('english', p_question))) l (lexeme)
+        cross join lateral (select l.lexeme, plainto_tsquery('simple', quote_literal(l.lexeme)) as query offset 0) a
+        cross join lateral (
+            select count(*) as number, array_agg(id) as ids, array_agg(length) as lengths
+            from chunks where project_id = p_project and terms @@ a.query) h
+        cross join lateral (
+            select array_agg(id) as ids, array_agg(length) as lengths
+            from chunks where project_id = p_project and repeated_terms(terms) @> array[a.lexeme]) r
+        cross join lateral (select ln(1 + (k.chunks - h.number + 0.5) / (h.number + 0.5)) as idf) i
+        order by i.idf desc, a.lexeme
+    ), words as materialized (
+        select query, idf, row_number() over (order by idf desc, lexeme) as place from terms
+    ), worth as (  -- at least: once, or twice if it is repeated; at most: once, or without end
+        select h.id, h.length, false as repeats, t.idf * bm25(1, h.length / k.length) as least, t.idf * bm25(1, h.length / k.length) as most
+        from corpus k cross join terms t cross join unnest(t.ids, t.lengths) h (id, length)
+        union all
+        select h.id, h.length, true, t.idf * (bm25(2, h.length / k.length) - bm25(1, h.length / k.length)),
+               t.idf * (bm25(1e9, h.length / k.length) - bm25(1, h.length / k.length))
+        from corpus k cross join terms t cross join unnest(t.repeated_ids, t.repeated_lengths) h (id, length)
+    ), bounds as materialized (
+        select id, min(length) as length, bool_or(repeats) as repeats, sum(least) as least, sum(most) as most
+        from worth where p_among is null or id = any (p_among) group by id
+    ), hopeful as (
+        select * from bounds
+        where most >= coalesce((select least from bounds order by least desc offset p_limit - 1 limit 1), 0) * (1 - 1e-9)  -- rounded sums
+    ), scores as (
+        select id, least as score from hopeful where not repeats
+        union all
+        select h.id, (
+            select sum(w.idf * bm25(times_in(c.terms, w.query), h.length / k.length) order by w.place) from words w)
+        from corpus k cross join hopeful h
+        cross join lateral (select terms || '' as terms from chunks where id = h.id offset 0) c  -- unpacked once
+        where h.repeats
+    ), best as (
+        select id, score from scores order by score desc, id limit p_limit
+    )
+    select coalesce(array_agg(id order by score desc, id), '{}') from best
+$$;
+
+-- What a term is worth in a passage of this length (1: as long as they are on average) where it stands so many times, before its idf.
+create or replace function bm25(p_times double precision, p_length double precision) returns double precision language sql immutable as $$
+    select p_times * (1.2 + 1) / (p_times + 1.2 * (1 - 0.75 + 0.75 * p_length))
+$$;
 
 create or replace function rank_bounds() returns double precision[] language sql immutable as $$
     select array_agg(0.1 * (h - 0.5 / (n * n)) / 1.64493406685 order by n)
@@ -3698,10 +3712,14 @@ create or replace function search_facets(p_chunks uuid[]) returns jsonb language
         from unnest(p_chunks) f (id) join chunks c on c.id = f.id join documents d on d.id = c.document_id
     ), named as materialized (
         select distinct m.chunk_id, m.type, m.entity_id, m.name from found f join mentions m on m.chunk_id = f.id
-    ), known as (
-        select e.entity_id, count(distinct n.chunk_id) as number, mode() within group (order by n.name) as name,
-               mode() within group (order by n.type) as type
-        from named n join canonical_entities e on e.name_id = n.entity_id group by e.entity_id
+    ), known as materialized (
+        select e.entity_id, n.chunk_id, n.name, n.type from named n join canonical_entities e on e.name_id = n.entity_id
+    ), counted as (
+        select entity_id, count(distinct chunk_id) as number, rank() over (order by count(distinct chunk_id) desc) as place
+        from known group by entity_id
+    ), most as (
+        select c.entity_id, c.number, mode() within group (order by k.name) as name, mode() within group (order by k.type) as type
+        from counted c join known k using (entity_id) where c.place <= 20 group by c.entity_id, c.number
     )
     select jsonb_build_object(
         'formats', (select coalesce(jsonb_agg(to_jsonb(x) order by count desc, value), '[]')
@@ -3709,7 +3727,7 @@ create or replace function search_facets(p_chunks uuid[]) returns jsonb language
         'types', (select coalesce(jsonb_agg(to_jsonb(x) order by count desc, value), '[]')
                   from (select type as value, count(distinct chunk_id) from named group by type) x),
         'entities', (select coalesce(jsonb_agg(to_jsonb(x) order by count desc, name collate "C", id), '[]')
-                     from (select entity_id as id, name, type, number as count from known
+                     from (select entity_id as id, name, type, number as count from most
                            order by number desc, name collate "C", entity_id limit 20) x),
         'documents', (select coalesce(jsonb_agg(to_jsonb(x) order by count desc, source_path collate "C"), '[]')
                       from (select document_id, source_path, count(*) from found group by document_id, source_path
@@ -4036,6 +4054,7 @@ insert into schema_migrations (name, sha256) values
     ('0026_decisions.sql', 'c2e57b94e6350ad8116aaf928689954c7349c94350809999d1cb49adbcae38ce'),
     ('0027_expected_files.sql', 'ea2f8abd80d6609534cab2a5dc7985d4ee1901308f14e38cabbe428ddf2e2305'),
     ('0028_search.sql', '6b962edc0f45bf2924502d545caa79876e05fdffe87c3b4718fd97e7cf863746'),
+    ('0029_quick_questions.sql', '2c3a6bcb2e5ec95f5a0b25a33074d3911f4e82ab2f5fde9b6f4a027f2e525ea5'),
     ('functions/answers.sql', 'aa6bb9d3acc135ea3ab4034ff317935fafb0f3d071fec2982cf4450ee65f1c4c'),
     ('functions/api_keys.sql', '6db9ca7a68ef128dc2b6bf589a0505d13f83005772bfbaf57b537de93df4053f'),
     ('functions/api_sessions.sql', '6ade3e64a478b83586efa0a6ba361a9e64dd3ff77fd7fc8dbd0700849ddebbd3'),
@@ -4063,7 +4082,7 @@ insert into schema_migrations (name, sha256) values
     ('functions/reading.sql', 'c0c98259f2816c1978c0ea6a51ce675d3594a35423e2b098c2194cc0d4acda1b'),
     ('functions/relations.sql', 'aab12337d118791f085167f7938d5ce0441d9e3ba5281e807baffc4e65f2b5a1'),
     ('functions/results.sql', '43dfe5e26d69a014e5f1bcdf7eddde6ee8898bc3d6a98ca172bf29076e2666d9'),
-    ('functions/search.sql', '1c8d4b0aa04db6e870f8e6d4c02831a343b649be6368b21816180d99ff57862d'),
+    ('functions/search.sql', 'c77bc19909c34936d8dd14445a086563a6b87cd7593872647d8b57bb12cc3ac1'),
     ('functions/summaries.sql', 'a09c02b8893402f5d7622b17a88b28a25f8ecee361b1c87ef271b3c4f2231b3c'),
     ('functions/turns.sql', '156b758a6bccb4deb6ef5abf4c3ce9f7fd0da421c6eb25e65b7775f62b48d72d'),
     ('functions/watching.sql', '38425b0d0143fe4b8f2bd750ac1418d386886ed5fe3da2396574bac041817a77')
@@ -4074,7 +4093,7 @@ on conflict (name) do update set sha256 = excluded.sha256, applied_at = now();
 do $access$
 declare
     v_tables constant text[] := '{answer_uses,api_keys,api_links,api_sessions,api_uploads,batch_question_uses,batch_questions,budgets,canonical_entities,canonical_evidence,chunks,decided_names,document_counts,document_jobs,document_parts,document_processing_history,document_steps,documents,embedding_portions,embedding_spaces,entities,entity_dates,entity_decisions,entity_keys,entity_links,files_expected,files_unused,graph_changes,graph_outdated,graph_touched,graph_turns,mentions,moved_documents,pages,paid_answers,paid_batches,paid_calls,paid_usage,paused_queues,permitted_moves,project_usage,projects,relation_mentions,relationship_evidence,relationships,schema_migrations,staged_rows}';
-    v_functions constant text[] := '{add_children,advance,amount_text,api_key_is_valid,ask_for_graphs,batches_due,begin_batch,begin_call,begin_part,begin_step,best_by_words,budget_refusal,budget_state,cancel_documents,cancel_embeddings,candidate_names,candidates_of,change_embeddings,changed_documents,changes_horizon,check_move,chunk_digest,chunk_dimension,chunks_like,claim_documents,comes_again,commit_chunks,commit_graph,commit_job,commit_mentions,commit_node,commit_pages,commit_part,commit_resolution,components,count_added,count_changed,count_removed,count_usage,create_api_key,dates_near,decide,decided_with,decision_facts,decision_holds,decisions_of,delete_document,derived_id,document_facts,document_format,document_news,document_progress,document_results,document_state,documents_of_entity,drop_call,drop_job,drop_old_answers,drop_old_questions,drop_portions,drop_relations,drop_unused,embedding_progress,end_api_session,end_batch,end_call,end_lost_calls,end_part,end_turn,end_turns_of,end_with_error,ensure_project,entities_in,entity_mentions,entity_of,entity_summaries,entity_summary,entity_types,expect_files,fail_part,fail_step,failed_parts,file_of,file_of_document,files_removed,finish_embeddings,finish_step,first_api_key,fold_counts,forget_answers,forget_expected_files,forget_questions,forget_results,given_up,graph_around,graph_busy,graph_is_outdated,graph_of_project,graph_pairs,graph_part,graph_related,graph_work,hand_over,has_node,hold_batch,hold_entity,hold_lease,hold_on,hold_part,hold_questions,job_of,join_parts,join_questions,keep_answers,keep_file,kept_apart,known_documents,leads_to,leave_questions,list_api_keys,list_decisions,list_documents,list_embeddings,list_entities,list_pauses,list_projects,mail_date,make_api_link,mark_unused_files,mentions_of,merge_entities,missing_parts,move_documents,moved_sources,names_of,nearest_chunks,new_token,news_of_document,next_due,next_entities,next_step,next_wait,node_of,note_batch,note_changes,note_embedding_fault,note_part,note_unused_files,oldest_pending,on_its_way,open_api_session,open_embeddings,outdated_documents,outdated_done,page_of_document,pair_weights,parted,parts_finished,parts_lost,pass_on,pass_questions,passage,path_between,pause_queue,paused_queue,place_of,places_of,portions,project_costs,project_counts,put_together,question_call,questions_of_batch,questions_ready,questions_suffice,range_of,rank_bounds,reading_of,refused,related_of,relation_mentions_of,relation_passages,relation_weights,relations_among,relations_in,relations_of,release_lease,release_leases,release_part,relink,renew_lease,renew_part,renew_turn,repair_documents,report_crash,report_part_crash,reprocess_documents,require_embeddings,restart_document,restart_stalled,resume_queue,retry_documents,revoke_api_key,revoke_api_keys,running_status,save_dates,save_job,save_job_part,save_relationships,save_vectors,search_chunks,search_facets,search_passages,select_documents,set_aside,set_budget,settle_questions,shown_name,split_document,split_entity,stage_rows,stalled_documents,stands_still,submit_documents,submit_uploads,take_answers,take_back_decision,take_batch,take_graph_turn,take_refresh_turn,take_turn,take_unfilled,take_unused_files,tell_due,tell_finished,tell_of_document,tell_waiting,text_around,times_in,torn_pages,unread_dates,usage_cost,use_api_key,use_api_session,waiting_questions,waits_for_batch,waits_for_budget,wake_jobs,was_told,windows}';
+    v_functions constant text[] := '{add_children,advance,amount_text,api_key_is_valid,ask_for_graphs,batches_due,begin_batch,begin_call,begin_part,begin_step,best_by_words,bm25,budget_refusal,budget_state,cancel_documents,cancel_embeddings,candidate_names,candidates_of,change_embeddings,changed_documents,changes_horizon,check_move,chunk_digest,chunk_dimension,chunks_like,claim_documents,comes_again,commit_chunks,commit_graph,commit_job,commit_mentions,commit_node,commit_pages,commit_part,commit_resolution,components,count_added,count_changed,count_removed,count_usage,create_api_key,dates_near,decide,decided_with,decision_facts,decision_holds,decisions_of,delete_document,derived_id,document_facts,document_format,document_news,document_progress,document_results,document_state,documents_of_entity,drop_call,drop_job,drop_old_answers,drop_old_questions,drop_portions,drop_relations,drop_unused,embedding_progress,end_api_session,end_batch,end_call,end_lost_calls,end_part,end_turn,end_turns_of,end_with_error,ensure_project,entities_in,entity_mentions,entity_of,entity_summaries,entity_summary,entity_types,expect_files,fail_part,fail_step,failed_parts,file_of,file_of_document,files_removed,finish_embeddings,finish_step,first_api_key,fold_counts,forget_answers,forget_expected_files,forget_questions,forget_results,given_up,graph_around,graph_busy,graph_is_outdated,graph_of_project,graph_pairs,graph_part,graph_related,graph_work,hand_over,has_node,hold_batch,hold_entity,hold_lease,hold_on,hold_part,hold_questions,job_of,join_parts,join_questions,keep_answers,keep_file,kept_apart,known_documents,leads_to,leave_questions,list_api_keys,list_decisions,list_documents,list_embeddings,list_entities,list_pauses,list_projects,mail_date,make_api_link,mark_unused_files,mentions_of,merge_entities,missing_parts,move_documents,moved_sources,names_of,nearest_chunks,new_token,news_of_document,next_due,next_entities,next_step,next_wait,node_of,note_batch,note_changes,note_embedding_fault,note_part,note_unused_files,oldest_pending,on_its_way,open_api_session,open_embeddings,outdated_documents,outdated_done,page_of_document,pair_weights,parted,parts_finished,parts_lost,pass_on,pass_questions,passage,path_between,pause_queue,paused_queue,place_of,places_of,portions,project_costs,project_counts,put_together,question_call,questions_of_batch,questions_ready,questions_suffice,range_of,rank_bounds,reading_of,refused,related_of,relation_mentions_of,relation_passages,relation_weights,relations_among,relations_in,relations_of,release_lease,release_leases,release_part,relink,renew_lease,renew_part,renew_turn,repair_documents,repeated_terms,report_crash,report_part_crash,reprocess_documents,require_embeddings,restart_document,restart_stalled,resume_queue,retry_documents,revoke_api_key,revoke_api_keys,running_status,save_dates,save_job,save_job_part,save_relationships,save_vectors,search_chunks,search_facets,search_passages,select_documents,set_aside,set_budget,settle_questions,shown_name,split_document,split_entity,stage_rows,stalled_documents,stands_still,submit_documents,submit_uploads,take_answers,take_back_decision,take_batch,take_graph_turn,take_refresh_turn,take_turn,take_unfilled,take_unused_files,tell_due,tell_finished,tell_of_document,tell_waiting,text_around,times_in,torn_pages,unread_dates,usage_cost,use_api_key,use_api_session,waiting_questions,waits_for_batch,waits_for_budget,wake_jobs,was_told,windows}';
     o record;
 begin
     if (select count(*) from pg_roles where rolname in ('anon', 'authenticated', 'service_role')) < 3 then
