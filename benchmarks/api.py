@@ -63,7 +63,7 @@ class Api:
         addresses = {"DATABASE_URL": settings.database, "CELERY_BROKER_URL": settings.broker}
         own = {"NLP_PIPELINE_HOME": str(settings.home), "NLP_PIPELINE_PROJECT": PROJECT, "API_REQUESTS_PER_MINUTE": "0"}
         self._environment = os.environ | addresses | own
-        self._headers = {"Authorization": f"Bearer {key}"}
+        self.key = key
         self._port = 0
         self.start()
 
@@ -82,7 +82,7 @@ class Api:
 
     def client(self) -> httpx.Client:
         """A client of it."""
-        return httpx.Client(base_url=self.url, headers=self._headers, timeout=120)
+        return httpx.Client(base_url=self.url, headers={"Authorization": f"Bearer {self.key}"}, timeout=120)
 
     def cpu(self) -> float:
         """Seconds of a core that it has used."""

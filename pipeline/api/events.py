@@ -5,13 +5,13 @@ import random
 import sys
 import time
 from collections.abc import AsyncGenerator
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 from uuid import UUID
 
 from fastapi import APIRouter, Header, Query
 from fastapi.responses import Response
 
-from pipeline.api.access import ProjectToRead, Reader, no_such_document
+from pipeline.api.access import Credentials, ProjectToRead, Reader, SessionCookie, no_such_document
 from pipeline.api.backend import Asked, Backend
 from pipeline.api.hub import Stream
 from pipeline.api.problems import Problem
@@ -41,11 +41,20 @@ STREAM: dict[int | str, dict[str, Any]] = {
 router = APIRouter(tags=["events"])
 
 
+class Listener(NamedTuple):
+    """Who listens: the id of the key, and what the cookie of a session holds, if that is how it came."""
+
+    key: str
+    session: str
+
+
 @router.get("/api/events", response_class=Response, responses=STREAM)
 async def events(
     backend: Asked,
     caller: Reader,
     project: ProjectToRead,
+    credentials: Credentials,
+    cookie: SessionCookie,
     document: Annotated[UUID | None, Query(description="This document alone, whatever its project.")] = None,
     limit: Annotated[int | None, Query(ge=1, description="End after so many events; else the stream goes on.")] = None,
     last_event_id: Annotated[str, Header(max_length=100, description="`id` of the last event that was received.")] = "",
@@ -65,16 +74,17 @@ async def events(
         raise Problem(
             429, "This key listens too often at one time.", "too_many_streams", "Close streams, or use another key."
         )
-    texts = _texts(backend, Stream(project, watched), caller.id, last_event_id, limit)
+    listener = Listener(caller.id, "" if credentials else cookie or "")
+    texts = _texts(backend, Stream(project, watched), listener, last_event_id, limit)
     await anext(texts)  # what can go wrong goes wrong before the answer has begun
     return Streamed(texts, "text/event-stream", until=hub.closed)
 
 
-async def _texts(backend: Backend, stream: Stream, caller: str, last: str, limit: int | None) -> AsyncGenerator[bytes]:
+async def _texts(backend: Backend, stream: Stream, who: Listener, last: str, limit: int | None) -> AsyncGenerator[bytes]:
     hub, known = backend.hub, time.monotonic()
     until = known + LIFETIME * random.uniform(0.8, 1.2)
     left = limit or sys.maxsize
-    async with hub.listening(caller, stream):
+    async with hub.listening(who.key, stream):
         news = await hub.opening(stream, last)
         yield b""
         said = AGAIN
@@ -84,15 +94,15 @@ async def _texts(backend: Backend, stream: Stream, caller: str, last: str, limit
             if left <= 0 or stream.ended or time.monotonic() > until:
                 return
             if time.monotonic() - known >= HEARTBEAT:
-                if not await _is_valid(backend, caller):
+                if not await asyncio.to_thread(_is_valid, backend, who):
                     return
                 known = time.monotonic()
             said, news = b"", await stream.next(HEARTBEAT)
 
 
-async def _is_valid(backend: Backend, caller: str) -> bool:
-    """Whether the key was not revoked since the stream began."""
+def _is_valid(backend: Backend, who: Listener) -> bool:
+    """Whether, since the stream began, neither the key was revoked nor the session ended."""
     try:
-        return await asyncio.to_thread(backend.keys.is_valid, caller)
+        return backend.sessions.use(who.session) is not None if who.session else backend.keys.is_valid(who.key)
     except ServiceUnavailable:
         return True  # nothing is told while the database is away

@@ -195,6 +195,19 @@ def test_who_has_a_revoked_key_hears_no_more(api: Served, monkeypatch: pytest.Mo
             listener.next("what never comes")
 
 
+def test_who_has_signed_out_hears_no_more(api: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(events, "HEARTBEAT", 0.2)
+    with httpx.Client(base_url=api.url, timeout=SECONDS) as person:
+        token = person.post("/api/session", json={"key": api.key(Scope.READ)}).json()["csrf_token"]
+        with listening(person) as listener:
+            listener.next("project")
+            submit(api, "one.txt")
+            assert listener.next("document").data["source_path"] == "one.txt"  # heartbeats do not end it
+            assert person.delete("/api/session", headers={"X-CSRF-Token": token}).status_code == 204
+            with pytest.raises(EOFError):
+                listener.next("what never comes")
+
+
 def test_a_key_of_one_project_hears_of_no_other(api: Served) -> None:
     (letter,) = submit(api, "letter.txt")
     with api.client(Scope.READ, "other") as foreign:

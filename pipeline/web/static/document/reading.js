@@ -8,6 +8,7 @@ const ITEM = /^\s*[-*•]\s+/;
 const TABLE = /^\s*\|/;
 const CELLS = /\t/;
 const RULE = /^\s*\|?[\s:|-]+\|?\s*$/;
+const BOLD = /\*\*(?=\S)(.*?\S)\*\*/g;
 const FIELD = /^(From|To|Cc|Bcc|Date|Sent|Subject|Reply-To):\s/i;
 
 /** `hit`: {start, end} or null. */
@@ -76,5 +77,22 @@ function cellsOf(line) {
 
 function Line({ line, skip, marks, lit, point }) {
   const own = marks.filter((mark) => mark.start < line.end && mark.end > line.start + skip);
-  return html`<${Marked} text=${line.text.slice(skip)} origin=${line.start + skip} marks=${own} lit=${lit} point=${point} />`;
+  return stretches(line.text.slice(skip), line.start + skip).map(({ text, start, bold }) => {
+    const shown = html`<${Marked} text=${text} origin=${start} marks=${own} lit=${lit} point=${point} />`;
+    return bold ? html`<strong>${shown}</strong>` : shown;
+  });
+}
+
+/** [{text, start, bold}] of a line that begins at `origin`, without the signs that make a part of it **bold**. */
+function stretches(line, origin) {
+  const found = [];
+  const take = (from, to, bold) => from < to && found.push({ text: line.slice(from, to), start: origin + lengthOf(line.slice(0, from)), bold });
+  let last = 0;
+  for (const { index, 0: whole } of line.matchAll(BOLD)) {
+    take(last, index, false);
+    take(index + 2, index + whole.length - 2, true);
+    last = index + whole.length;
+  }
+  take(last, line.length, false);
+  return found;
 }

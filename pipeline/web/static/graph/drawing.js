@@ -5,6 +5,7 @@ import { Layout, seed } from "./layout.js";
 
 const SMALLEST = 3.5;
 const LARGEST = 16;
+const MANY = 800; // links: where no graphics card helps, more cannot be drawn anew for each frame
 
 export const canDraw = () => {
   const { WebGL2RenderingContext } = window;
@@ -21,13 +22,13 @@ export class Drawing {
     this.element = element;
     this.tell = tell;
     this.places = new Map();
-    this.state = { selected: null, path: [], pointed: null };
+    this.still = window.matchMedia("(prefers-reduced-motion: reduce)").matches;
+    this.state = { selected: null, path: [], pointed: null, arranging: false };
     this.light = { lit: null, path: new Map() };
     this.colours = colours(element);
     this.graph = new globalThis.graphology.UndirectedGraph();
     this.sigma = new globalThis.Sigma(this.graph, element, this.#settings());
-    this.still = window.matchMedia("(prefers-reduced-motion: reduce)").matches;
-    this.layout = new Layout(this.graph, () => tell.resting(true));
+    this.layout = new Layout(this.graph, { moved: () => this.#redraw(), rested: () => this.#rest(), still: this.still });
     this.#listen();
     this.endTheme = onTheme(() => this.#recolour());
   }
@@ -56,6 +57,7 @@ export class Drawing {
       if (this.graph.hasEdge(key)) this.graph.mergeEdgeAttributes(key, drawn);
       else fresh += Boolean(this.graph.addEdgeWithKey(key, source, target, drawn));
     }
+    if (this.sigma.getSetting("hideEdgesOnMove") !== this.#many) this.sigma.setSetting("hideEdgesOnMove", this.#many);
     this.#stand({ pointed: null });
     if (fresh || gone.length || lost.length) this.settle();
   }
@@ -63,6 +65,7 @@ export class Drawing {
   /** Let names move to where they belong. */
   settle() {
     this.tell.resting(false);
+    this.#stand({ arranging: true });
     this.layout.start();
   }
 
@@ -109,6 +112,21 @@ export class Drawing {
     this.sigma.kill();
   }
 
+  #rest() {
+    this.#stand({ arranging: false });
+    this.tell.resting(true);
+  }
+
+  /** Names have other places: nothing else is worked out anew. */
+  #redraw() {
+    this.sigma.refresh({ partialGraph: {}, skipIndexation: false, schedule: true });
+  }
+
+  /** There are so many links that they are not drawn while the picture moves. */
+  get #many() {
+    return this.graph.size > MANY;
+  }
+
   #onScreen(id) {
     return this.sigma.graphToViewport(this.graph.getNodeAttributes(id));
   }
@@ -121,7 +139,7 @@ export class Drawing {
     sigma.on("clickStage", () => tell.select(null));
     const point = (pointed) => {
       this.element.classList.toggle("pointed", Boolean(pointed));
-      this.#stand({ pointed });
+      if (!this.state.arranging) this.#stand({ pointed });
     };
     sigma.on("enterNode", ({ node }) => point({ node }));
     sigma.on("leaveNode", () => point(null));
@@ -156,7 +174,7 @@ export class Drawing {
   #stand(changes) {
     Object.assign(this.state, changes);
     this.light = { lit: this.#lit(), path: new Map(this.state.path.map((id, n) => [id, n])) };
-    this.sigma.refresh({ skipIndexation: true });
+    this.sigma.refresh({ partialGraph: { nodes: this.graph.nodes(), edges: this.graph.edges() }, schedule: true });
   }
 
   /** What stands out: ids of names and keys of links; null if all are alike. */
@@ -177,6 +195,7 @@ export class Drawing {
   }
 
   #link(key, data) {
+    if (this.state.arranging && this.#many) return { ...data, hidden: true };
     const { lit, path } = this.light;
     const [source, target] = this.graph.extremities(key);
     const onPath = Math.abs(path.get(source) - path.get(target)) === 1;

@@ -2,6 +2,7 @@
 const OF_NODE = 10; // figures of a node in the library's matrix: x, y, four of forces, mass, convergence, size, fixed
 const OF_LINK = 3; // source, target, weight
 const REST = 0.0015; // of the width, on average and a step: nobody sees them move
+const EVERY = 300; // milliseconds between two pictures of their way
 const MOST = 600;
 const LEAST = 60;
 const GOLDEN = Math.PI * (3 - Math.sqrt(5));
@@ -23,9 +24,12 @@ const settingsFor = (nodes) => ({
 export const seed = (n) => ({ x: Math.sqrt(n + 1) * 10 * Math.cos(n * GOLDEN), y: Math.sqrt(n + 1) * 10 * Math.sin(n * GOLDEN) });
 
 export class Layout {
-  /** `rested()` is called when they do. */
-  constructor(graph, rested) {
-    Object.assign(this, { graph, rested });
+  /**
+   * `moved()` is called when names have new places, a few times a second (`still`: not before they rest), `rested()` when they rest.
+   * New places are written into the graph without telling it of each: who draws reads them all.
+   */
+  constructor(graph, { moved, rested, still }) {
+    Object.assign(this, { graph, moved, rested, still });
     this.worker = null;
   }
 
@@ -35,11 +39,12 @@ export class Layout {
     if (this.graph.order < 2) return this.rested();
     this.worker = new Worker(new URL("./layout-worker.js", import.meta.url));
     this.steps = 0;
-    this.placed = 0; // the step that was drawn last
-    this.drawing = false;
+    this.looked = 0; // the step that was looked at last
+    this.due = performance.now() + EVERY;
     this.ids = this.graph.nodes();
     const settings = settingsFor(this.ids.length);
     const { nodes, links } = matrices(this.graph, this.ids);
+    this.last = nodes.slice();
     this.worker.onmessage = ({ data }) => this.#stepped(new Float32Array(data.nodes), settings);
     this.worker.postMessage({ nodes: nodes.buffer, edges: links.buffer, settings }, [nodes.buffer, links.buffer]);
     return undefined;
@@ -52,45 +57,47 @@ export class Layout {
 
   #stepped(nodes, settings) {
     this.steps++;
-    const last = this.steps > MOST;
-    if (last || !this.drawing) {
-      const steps = this.steps - this.placed;
-      const calm = this.#place(nodes) / steps < REST && this.steps > LEAST;
-      this.placed = this.steps;
-      if (calm || last) {
+    const end = this.steps >= MOST;
+    if (end || performance.now() >= this.due) {
+      const calm = this.steps > LEAST && this.#way(nodes) / (this.steps - this.looked) < REST;
+      if (calm || end) {
         this.stop();
+        this.#place(nodes);
         return this.rested();
       }
-      this.#untilDrawn();
+      this.looked = this.steps;
+      this.last.set(nodes);
+      if (!this.still) {
+        this.#place(nodes);
+        this.moved();
+      }
+      this.#nextLook();
     }
     return this.worker.postMessage({ nodes: nodes.buffer, settings }, [nodes.buffer]);
   }
 
-  /** What is not drawn yet is not placed anew: a slow machine draws fewer steps, and the page stays quick. */
-  #untilDrawn() {
-    this.drawing = true;
-    requestAnimationFrame(() => requestAnimationFrame(() => (this.drawing = false)));
+  /** Counted from when the last was drawn: a slow machine draws fewer steps, and the page stays quick. */
+  #nextLook() {
+    this.due = Infinity;
+    requestAnimationFrame(() => requestAnimationFrame(() => (this.due = performance.now() + EVERY)));
   }
 
-  /** Gives every node its new place; the mean way they went, as a share of the width. */
-  #place(nodes) {
+  /** The mean way that names went since the last look, as a share of the width. */
+  #way(nodes) {
     let way = 0;
     let [least, most] = [Infinity, -Infinity];
-    const at = new Map(this.ids.map((id, n) => [id, n * OF_NODE]));
-    this.graph.updateEachNodeAttributes(
-      (id, attributes) => {
-        const n = at.get(id);
-        if (n === undefined) return attributes;
-        way += Math.hypot(nodes[n] - attributes.x, nodes[n + 1] - attributes.y);
-        attributes.x = nodes[n];
-        attributes.y = nodes[n + 1];
-        least = Math.min(least, attributes.x);
-        most = Math.max(most, attributes.x);
-        return attributes;
-      },
-      { attributes: ["x", "y"] },
-    );
+    for (let n = 0; n < nodes.length; n += OF_NODE) {
+      way += Math.hypot(nodes[n] - this.last[n], nodes[n + 1] - this.last[n + 1]);
+      least = Math.min(least, nodes[n]);
+      most = Math.max(most, nodes[n]);
+    }
     return way / this.ids.length / (most - least || 1);
+  }
+
+  #place(nodes) {
+    this.ids.forEach((id, n) => {
+      if (this.graph.hasNode(id)) Object.assign(this.graph.getNodeAttributes(id), { x: nodes[n * OF_NODE], y: nodes[n * OF_NODE + 1] });
+    });
   }
 }
 
