@@ -52,6 +52,28 @@ def test_the_way_between_two_and_the_passages_of_a_step(site: Site, new_page: Op
     expect(page.locator(".graph .evidence .passage").first).to_be_visible()
 
 
+MOVING = "() => document.querySelector('.stage-note')?.textContent !== '' && layer('sketch') && !layer('edges')"
+WHOLE = "() => document.querySelector('.stage-note')?.textContent === '' && layer('edges') && !layer('sketch')"
+LAYER = (
+    "globalThis.layer = (name) => document.querySelector(`.sigma-${name}`)?.checkVisibility({ visibilityProperty: true })"
+)
+
+
+def test_many_names_are_sketched_while_they_are_arranged(new_page: Opened) -> None:
+    ids = [f"{number:032x}" for number in range(900)]
+    nodes = [{"id": each, "name": f"Name {each[-3:]}", "type": "PERSON", "mentions": 1, "documents": 1} for each in ids]
+    edge = {"predicate": "CO_OCCURS_WITH", "weight": 1, "documents": 1}
+    edges = [edge | {"subject": ids[number], "object": ids[(number - 1) // 3]} for number in range(1, len(ids))]
+    page = new_page("/status")
+    page.emulate_media(reduced_motion="no-preference")
+    page.add_init_script(LAYER)
+    page.route("**/api/graph?**", lambda route: route.fulfill(json={"nodes": nodes, "edges": edges, "more": False}))
+    page.goto(GRAPH)
+    page.wait_for_function(MOVING)
+    page.wait_for_function(WHOLE)
+    assert shown(page) == len(ids)
+
+
 def test_types_and_weight_narrow_it(new_page: Opened) -> None:
     page = new_page(GRAPH)
     expect(page.locator(".canvas canvas").first).to_be_visible()

@@ -1,11 +1,12 @@
 // The graph on the screen, drawn by sigma.
 import { script } from "../core/vendor.js";
 import { colours, onTheme } from "./colours.js";
+import { takeHold } from "./hand.js";
 import { Layout, seed } from "./layout.js";
+import { sketching } from "./sketch.js";
 
 const SMALLEST = 3.5;
 const LARGEST = 16;
-const MANY = 800; // links: where no graphics card helps, more cannot be drawn anew for each frame
 
 export const canDraw = () => {
   const { WebGL2RenderingContext } = window;
@@ -23,11 +24,12 @@ export class Drawing {
     this.tell = tell;
     this.places = new Map();
     this.still = window.matchMedia("(prefers-reduced-motion: reduce)").matches;
-    this.state = { selected: null, path: [], pointed: null, arranging: false };
+    this.state = { selected: null, path: [], pointed: null };
     this.light = { lit: null, path: new Map() };
     this.colours = colours(element);
     this.graph = new globalThis.graphology.UndirectedGraph();
-    this.sigma = new globalThis.Sigma(this.graph, element, this.#settings());
+    const Picture = sketching(globalThis.Sigma, (context, name, settings) => drawHover(context, name, settings, this.colours));
+    this.sigma = new Picture(this.graph, element, this.#settings());
     this.layout = new Layout(this.graph, { moved: () => this.#redraw(), rested: () => this.#rest(), still: this.still });
     this.#listen();
     this.endTheme = onTheme(() => this.#recolour());
@@ -57,7 +59,6 @@ export class Drawing {
       if (this.graph.hasEdge(key)) this.graph.mergeEdgeAttributes(key, drawn);
       else fresh += Boolean(this.graph.addEdgeWithKey(key, source, target, drawn));
     }
-    if (this.sigma.getSetting("hideEdgesOnMove") !== this.#many) this.sigma.setSetting("hideEdgesOnMove", this.#many);
     this.#stand({ pointed: null });
     if (fresh || gone.length || lost.length) this.settle();
   }
@@ -65,7 +66,8 @@ export class Drawing {
   /** Let names move to where they belong. */
   settle() {
     this.tell.resting(false);
-    this.#stand({ arranging: true });
+    this.sigma.setCustomBBox(null);
+    if (!this.still) this.sigma.arrange(true);
     this.layout.start();
   }
 
@@ -78,14 +80,17 @@ export class Drawing {
   goTo(id) {
     const at = this.sigma.getNodeDisplayData(id);
     const camera = this.sigma.getCamera();
-    if (at && camera.ratio < 1) camera.animate({ x: at.x, y: at.y }, { duration: this.still ? 0 : 350 });
+    if (at && camera.ratio < 1 && !this.sigma.arranging) camera.animate({ x: at.x, y: at.y }, { duration: this.still ? 0 : 350 });
   }
 
   zoom(by) {
     const camera = this.sigma.getCamera();
     const duration = this.still ? 0 : 150;
-    if (by === 0) camera.animatedReset({ duration });
-    else camera.animate({ ratio: camera.getBoundedRatio(camera.ratio * (by > 0 ? 1 / 1.5 : 1.5)) }, { duration });
+    if (by === 0) {
+      this.sigma.setCustomBBox(null);
+      this.#redraw();
+      camera.animatedReset({ duration });
+    } else camera.animate({ ratio: camera.getBoundedRatio(camera.ratio * (by > 0 ? 1 / 1.5 : 1.5)) }, { duration });
   }
 
   /** The name next to `id` in a direction of the screen; those that are related to it come first. */
@@ -113,18 +118,25 @@ export class Drawing {
   }
 
   #rest() {
-    this.#stand({ arranging: false });
+    this.sigma.arrange(false);
+    this.#redraw();
     this.tell.resting(true);
+  }
+
+  #move(id, place) {
+    Object.assign(this.graph.getNodeAttributes(id), place);
+    this.layout.hold(id, place);
+    this.#redraw();
+  }
+
+  #free() {
+    this.layout.hold(null);
+    if (this.sigma.arranging) this.sigma.setCustomBBox(null);
   }
 
   /** Names have other places: nothing else is worked out anew. */
   #redraw() {
     this.sigma.refresh({ partialGraph: {}, skipIndexation: false, schedule: true });
-  }
-
-  /** There are so many links that they are not drawn while the picture moves. */
-  get #many() {
-    return this.graph.size > MANY;
   }
 
   #onScreen(id) {
@@ -137,9 +149,10 @@ export class Drawing {
     sigma.on("doubleClickNode", ({ node, preventSigmaDefault }) => (preventSigmaDefault(), tell.expand(node)));
     sigma.on("clickEdge", ({ edge }) => tell.select({ link: edge }));
     sigma.on("clickStage", () => tell.select(null));
+    takeHold(sigma, this.element, { moved: (id, place) => this.#move(id, place), free: () => this.#free() });
     const point = (pointed) => {
-      this.element.classList.toggle("pointed", Boolean(pointed));
-      if (!this.state.arranging) this.#stand({ pointed });
+      this.element.dataset.over = pointed ? Object.keys(pointed)[0] : "";
+      if (!this.sigma.slow) this.#stand({ pointed });
     };
     sigma.on("enterNode", ({ node }) => point({ node }));
     sigma.on("leaveNode", () => point(null));
@@ -195,7 +208,6 @@ export class Drawing {
   }
 
   #link(key, data) {
-    if (this.state.arranging && this.#many) return { ...data, hidden: true };
     const { lit, path } = this.light;
     const [source, target] = this.graph.extremities(key);
     const onPath = Math.abs(path.get(source) - path.get(target)) === 1;

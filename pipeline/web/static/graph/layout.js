@@ -1,8 +1,9 @@
 // Where names stand: ForceAtlas2 in a worker, one step a message, until they come to rest.
 const OF_NODE = 10; // figures of a node in the library's matrix: x, y, four of forces, mass, convergence, size, fixed
+const FIXED = 9;
 const OF_LINK = 3; // source, target, weight
 const REST = 0.0015; // of the width, on average and a step: nobody sees them move
-const EVERY = 300; // milliseconds between two pictures of their way
+const EVERY = 50; // milliseconds between two pictures of their way
 const MOST = 600;
 const LEAST = 60;
 const GOLDEN = Math.PI * (3 - Math.sqrt(5));
@@ -31,11 +32,19 @@ export class Layout {
   constructor(graph, { moved, rested, still }) {
     Object.assign(this, { graph, moved, rested, still });
     this.worker = null;
+    this.held = null; // {at, x, y}: the name that a hand holds, by its place in the matrix
+  }
+
+  /** A name stands where it is held, whatever draws it; null: none is held. */
+  hold(id, place) {
+    const n = id && this.worker ? this.ids.indexOf(id) : -1;
+    this.held = n < 0 ? null : { at: n * OF_NODE, ...place };
   }
 
   /** Begin with the graph as it is now. */
   start() {
     this.stop();
+    this.held = null;
     if (this.graph.order < 2) return this.rested();
     this.worker = new Worker(new URL("./layout-worker.js", import.meta.url));
     this.steps = 0;
@@ -57,6 +66,7 @@ export class Layout {
 
   #stepped(nodes, settings) {
     this.steps++;
+    this.#fix(nodes);
     const end = this.steps >= MOST;
     if (end || performance.now() >= this.due) {
       const calm = this.steps > LEAST && this.#way(nodes) / (this.steps - this.looked) < REST;
@@ -74,6 +84,14 @@ export class Layout {
       this.#nextLook();
     }
     return this.worker.postMessage({ nodes: nodes.buffer, settings }, [nodes.buffer]);
+  }
+
+  #fix(nodes) {
+    for (let n = FIXED; n < nodes.length; n += OF_NODE) nodes[n] = 0;
+    if (!this.held) return;
+    const { at, x, y } = this.held;
+    nodes.set([x, y], at);
+    nodes[at + FIXED] = 1;
   }
 
   /** Counted from when the last was drawn: a slow machine draws fewer steps, and the page stays quick. */
