@@ -147,9 +147,34 @@ language sql stable as $$
         select t.entity_id from entity_types(array(select m.id from near m)) t where t.type::text = any (p_types))
 $$;
 
+-- A relation that joins one of these entities to one of those: along the indexes from one to the next, until there is one.
+create or replace function joined_entities(p_ones uuid[], p_others uuid[]) returns table (one uuid, other uuid) language sql stable rows 1
+set enable_seqscan = off set plan_cache_mode = force_custom_plan as $$
+    with ones as materialized (
+        select i as entity_id, i as name_id from unnest(p_ones) i
+        union all
+        select e.merged_into, e.id from entities e where e.merged_into = any (p_ones)
+    ), others as materialized (
+        select i as name_id from unnest(p_others) i union all select e.id from entities e where e.merged_into = any (p_others)
+    )
+    select a.entity_id, (select c.entity_id from canonical_entities c where c.name_id = t.name_id)
+    from (select entity_id, name_id from ones order by 1, 2) a cross join lateral (
+        select r.object_id as name_id from relationships r
+        where r.subject_id = a.name_id and r.object_id in (select name_id from others)
+          and exists (select from relationship_evidence v where v.relationship_id = r.id)
+        union all
+        select r.subject_id from relationships r
+        where r.object_id = a.name_id and r.subject_id in (select name_id from others)
+          and exists (select from relationship_evidence v where v.relationship_id = r.id)
+        order by 1 limit 1) t
+    limit 1
+$$;
+
 -- The shortest way from one entity to another along relations: graph_part with path, the ids from the first to the last; null: there is
--- none. What lies between is of p_types alone (null: of any). It is sought from both ends at once, and always on the side that knows less.
-create or replace function path_between(p_from uuid, p_to uuid, p_types text[]) returns jsonb language plpgsql stable as $$
+-- none. What lies between is of p_types alone (null: of any). It is sought from both ends at once, and always on the side that knows less,
+-- until a relation joins what the last steps reached: what lies around hubs need not be looked through for that.
+create or replace function path_between(p_from uuid, p_to uuid, p_types text[]) returns jsonb language plpgsql stable
+set plan_cache_mode = force_custom_plan as $$
 declare
     v_ahead uuid[] := array[p_from];   -- reached from the first, and through whom
     v_ahead_via uuid[] := array[null::uuid];
@@ -158,10 +183,13 @@ declare
     v_ahead_edge uuid[] := v_ahead;    -- reached by the last step
     v_back_edge uuid[] := v_back;
     v_via uuid[];
-    v_meet uuid := case when p_from = p_to then p_from end;
+    v_one uuid := p_from;              -- where both sides are joined
+    v_other uuid;
     v_path uuid[];
 begin
-    while v_meet is null loop
+    while p_from <> p_to loop
+        select j.one, j.other into v_one, v_other from joined_entities(v_ahead_edge, v_back_edge) j;
+        exit when v_one is not null;
         if (case when cardinality(v_ahead) <> cardinality(v_back) then cardinality(v_ahead) < cardinality(v_back)
                 else (select count(*) from relations_of(v_ahead_edge)) <= (select count(*) from relations_of(v_back_edge)) end) then
             select array_agg(n.id), array_agg(n.via) into v_ahead_edge, v_via from next_entities(v_ahead_edge, p_types, p_to) n
@@ -176,12 +204,11 @@ begin
             v_back := v_back || v_back_edge;
             v_back_via := v_back_via || v_via;
         end if;
-        select i into v_meet from unnest(v_ahead) i where i in (select unnest(v_back)) order by 1 limit 1;
     end loop;
-    if v_meet is null then
+    if v_one is null then
         return null;
     end if;
-    v_path := array[v_meet];
+    v_path := array_remove(array[v_one, v_other], null);
     while v_path[1] <> p_from loop
         v_path := v_ahead_via[array_position(v_ahead, v_path[1])] || v_path;
     end loop;

@@ -3143,9 +3143,34 @@ language sql stable as $$
         select t.entity_id from entity_types(array(select m.id from near m)) t where t.type::text = any (p_types))
 $$;
 
+-- A relation that joins one of these entities to one of those: along the indexes from one to the next, until there is one.
+create or replace function joined_entities(p_ones uuid[], p_others uuid[]) returns table (one uuid, other uuid) language sql stable rows 1
+set enable_seqscan = off set plan_cache_mode = force_custom_plan as $$
+    with ones as materialized (
+        select i as entity_id, i as name_id from unnest(p_ones) i
+        union all
+        select e.merged_into, e.id from entities e where e.merged_into = any (p_ones)
+    ), others as materialized (
+        select i as name_id from unnest(p_others) i union all select e.id from entities e where e.merged_into = any (p_others)
+    )
+    select a.entity_id, (select c.entity_id from canonical_entities c where c.name_id = t.name_id)
+    from (select entity_id, name_id from ones order by 1, 2) a cross join lateral (
+        select r.object_id as name_id from relationships r
+        where r.subject_id = a.name_id and r.object_id in (select name_id from others)
+          and exists (select from relationship_evidence v where v.relationship_id = r.id)
+        union all
+        select r.subject_id from relationships r
+        where r.object_id = a.name_id and r.subject_id in (select name_id from others)
+          and exists (select from relationship_evidence v where v.relationship_id = r.id)
+        order by 1 limit 1) t
+    limit 1
+$$;
+
 -- The shortest way from one entity to another along relations: graph_part with path, the ids from the first to the last; null: there is
--- none. What lies between is of p_types alone (null: of any). It is sought from both ends at once, and always on the side that knows less.
-create or replace function path_between(p_from uuid, p_to uuid, p_types text[]) returns jsonb language plpgsql stable as $$
+-- none. What lies between is of p_types alone (null: of any). It is sought from both ends at once, and always on the side that knows less,
+-- until a relation joins what the last steps reached: what lies around hubs need not be looked through for that.
+create or replace function path_between(p_from uuid, p_to uuid, p_types text[]) returns jsonb language plpgsql stable
+set plan_cache_mode = force_custom_plan as $$
 declare
     v_ahead uuid[] := array[p_from];   -- reached from the first, and through whom
     v_ahead_via uuid[] := array[null::uuid];
@@ -3154,10 +3179,13 @@ declare
     v_ahead_edge uuid[] := v_ahead;    -- reached by the last step
     v_back_edge uuid[] := v_back;
     v_via uuid[];
-    v_meet uuid := case when p_from = p_to then p_from end;
+    v_one uuid := p_from;              -- where both sides are joined
+    v_other uuid;
     v_path uuid[];
 begin
-    while v_meet is null loop
+    while p_from <> p_to loop
+        select j.one, j.other into v_one, v_other from joined_entities(v_ahead_edge, v_back_edge) j;
+        exit when v_one is not null;
         if (case when cardinality(v_ahead) <> cardinality(v_back) then cardinality(v_ahead) < cardinality(v_back)
                 else (select count(*) from relations_of(v_ahead_edge)) <= (select count(*) from relations_of(v_back_edge)) end) then
             select array_agg(n.id), array_agg(n.via) into v_ahead_edge, v_via from next_entities(v_ahead_edge, p_types, p_to) n
@@ -3172,12 +3200,11 @@ begin
             v_back := v_back || v_back_edge;
             v_back_via := v_back_via || v_via;
         end if;
-        select i into v_meet from unnest(v_ahead) i where i in (select unnest(v_back)) order by 1 limit 1;
     end loop;
-    if v_meet is null then
+    if v_one is null then
         return null;
     end if;
-    v_path := array[v_meet];
+    v_path := array_remove(array[v_one, v_other], null);
     while v_path[1] <> p_from loop
         v_path := v_ahead_via[array_position(v_ahead, v_path[1])] || v_path;
     end loop;
@@ -4055,6 +4082,7 @@ insert into schema_migrations (name, sha256) values
     ('0027_expected_files.sql', 'ea2f8abd80d6609534cab2a5dc7985d4ee1901308f14e38cabbe428ddf2e2305'),
     ('0028_search.sql', '6b962edc0f45bf2924502d545caa79876e05fdffe87c3b4718fd97e7cf863746'),
     ('0029_quick_questions.sql', '2c3a6bcb2e5ec95f5a0b25a33074d3911f4e82ab2f5fde9b6f4a027f2e525ea5'),
+    ('0030_paths.sql', '8aeff7e7eaf74162621854f1fd68ca7c37f94bdebf3727f3e1a1fa8b20703a85'),
     ('functions/answers.sql', 'aa6bb9d3acc135ea3ab4034ff317935fafb0f3d071fec2982cf4450ee65f1c4c'),
     ('functions/api_keys.sql', '6db9ca7a68ef128dc2b6bf589a0505d13f83005772bfbaf57b537de93df4053f'),
     ('functions/api_sessions.sql', '6ade3e64a478b83586efa0a6ba361a9e64dd3ff77fd7fc8dbd0700849ddebbd3'),
@@ -4080,7 +4108,7 @@ insert into schema_migrations (name, sha256) values
     ('functions/places.sql', '4780c0f9c4714b6c312f63a11e9f2f06b8a9ae7df1627b82f0db7ad932bf8b36'),
     ('functions/portions.sql', 'cc827f86cd199c3af0704dad59df5279bc92aad7e9692a3d53fbfceaeb0ac642'),
     ('functions/reading.sql', 'c0c98259f2816c1978c0ea6a51ce675d3594a35423e2b098c2194cc0d4acda1b'),
-    ('functions/relations.sql', 'aab12337d118791f085167f7938d5ce0441d9e3ba5281e807baffc4e65f2b5a1'),
+    ('functions/relations.sql', '07297162695274e667a8d94f1c6281df01052babc25d5b7a75897d462c4515b4'),
     ('functions/results.sql', '43dfe5e26d69a014e5f1bcdf7eddde6ee8898bc3d6a98ca172bf29076e2666d9'),
     ('functions/search.sql', 'c77bc19909c34936d8dd14445a086563a6b87cd7593872647d8b57bb12cc3ac1'),
     ('functions/summaries.sql', 'a09c02b8893402f5d7622b17a88b28a25f8ecee361b1c87ef271b3c4f2231b3c'),
@@ -4093,7 +4121,7 @@ on conflict (name) do update set sha256 = excluded.sha256, applied_at = now();
 do $access$
 declare
     v_tables constant text[] := '{answer_uses,api_keys,api_links,api_sessions,api_uploads,batch_question_uses,batch_questions,budgets,canonical_entities,canonical_evidence,chunks,decided_names,document_counts,document_jobs,document_parts,document_processing_history,document_steps,documents,embedding_portions,embedding_spaces,entities,entity_dates,entity_decisions,entity_keys,entity_links,files_expected,files_unused,graph_changes,graph_outdated,graph_touched,graph_turns,mentions,moved_documents,pages,paid_answers,paid_batches,paid_calls,paid_usage,paused_queues,permitted_moves,project_usage,projects,relation_mentions,relationship_evidence,relationships,schema_migrations,staged_rows}';
-    v_functions constant text[] := '{add_children,advance,amount_text,api_key_is_valid,ask_for_graphs,batches_due,begin_batch,begin_call,begin_part,begin_step,best_by_words,bm25,budget_refusal,budget_state,cancel_documents,cancel_embeddings,candidate_names,candidates_of,change_embeddings,changed_documents,changes_horizon,check_move,chunk_digest,chunk_dimension,chunks_like,claim_documents,comes_again,commit_chunks,commit_graph,commit_job,commit_mentions,commit_node,commit_pages,commit_part,commit_resolution,components,count_added,count_changed,count_removed,count_usage,create_api_key,dates_near,decide,decided_with,decision_facts,decision_holds,decisions_of,delete_document,derived_id,document_facts,document_format,document_news,document_progress,document_results,document_state,documents_of_entity,drop_call,drop_job,drop_old_answers,drop_old_questions,drop_portions,drop_relations,drop_unused,embedding_progress,end_api_session,end_batch,end_call,end_lost_calls,end_part,end_turn,end_turns_of,end_with_error,ensure_project,entities_in,entity_mentions,entity_of,entity_summaries,entity_summary,entity_types,expect_files,fail_part,fail_step,failed_parts,file_of,file_of_document,files_removed,finish_embeddings,finish_step,first_api_key,fold_counts,forget_answers,forget_expected_files,forget_questions,forget_results,given_up,graph_around,graph_busy,graph_is_outdated,graph_of_project,graph_pairs,graph_part,graph_related,graph_work,hand_over,has_node,hold_batch,hold_entity,hold_lease,hold_on,hold_part,hold_questions,job_of,join_parts,join_questions,keep_answers,keep_file,kept_apart,known_documents,leads_to,leave_questions,list_api_keys,list_decisions,list_documents,list_embeddings,list_entities,list_pauses,list_projects,mail_date,make_api_link,mark_unused_files,mentions_of,merge_entities,missing_parts,move_documents,moved_sources,names_of,nearest_chunks,new_token,news_of_document,next_due,next_entities,next_step,next_wait,node_of,note_batch,note_changes,note_embedding_fault,note_part,note_unused_files,oldest_pending,on_its_way,open_api_session,open_embeddings,outdated_documents,outdated_done,page_of_document,pair_weights,parted,parts_finished,parts_lost,pass_on,pass_questions,passage,path_between,pause_queue,paused_queue,place_of,places_of,portions,project_costs,project_counts,put_together,question_call,questions_of_batch,questions_ready,questions_suffice,range_of,rank_bounds,reading_of,refused,related_of,relation_mentions_of,relation_passages,relation_weights,relations_among,relations_in,relations_of,release_lease,release_leases,release_part,relink,renew_lease,renew_part,renew_turn,repair_documents,repeated_terms,report_crash,report_part_crash,reprocess_documents,require_embeddings,restart_document,restart_stalled,resume_queue,retry_documents,revoke_api_key,revoke_api_keys,running_status,save_dates,save_job,save_job_part,save_relationships,save_vectors,search_chunks,search_facets,search_passages,select_documents,set_aside,set_budget,settle_questions,shown_name,split_document,split_entity,stage_rows,stalled_documents,stands_still,submit_documents,submit_uploads,take_answers,take_back_decision,take_batch,take_graph_turn,take_refresh_turn,take_turn,take_unfilled,take_unused_files,tell_due,tell_finished,tell_of_document,tell_waiting,text_around,times_in,torn_pages,unread_dates,usage_cost,use_api_key,use_api_session,waiting_questions,waits_for_batch,waits_for_budget,wake_jobs,was_told,windows}';
+    v_functions constant text[] := '{add_children,advance,amount_text,api_key_is_valid,ask_for_graphs,batches_due,begin_batch,begin_call,begin_part,begin_step,best_by_words,bm25,budget_refusal,budget_state,cancel_documents,cancel_embeddings,candidate_names,candidates_of,change_embeddings,changed_documents,changes_horizon,check_move,chunk_digest,chunk_dimension,chunks_like,claim_documents,comes_again,commit_chunks,commit_graph,commit_job,commit_mentions,commit_node,commit_pages,commit_part,commit_resolution,components,count_added,count_changed,count_removed,count_usage,create_api_key,dates_near,decide,decided_with,decision_facts,decision_holds,decisions_of,delete_document,derived_id,document_facts,document_format,document_news,document_progress,document_results,document_state,documents_of_entity,drop_call,drop_job,drop_old_answers,drop_old_questions,drop_portions,drop_relations,drop_unused,embedding_progress,end_api_session,end_batch,end_call,end_lost_calls,end_part,end_turn,end_turns_of,end_with_error,ensure_project,entities_in,entity_mentions,entity_of,entity_summaries,entity_summary,entity_types,expect_files,fail_part,fail_step,failed_parts,file_of,file_of_document,files_removed,finish_embeddings,finish_step,first_api_key,fold_counts,forget_answers,forget_expected_files,forget_questions,forget_results,given_up,graph_around,graph_busy,graph_is_outdated,graph_of_project,graph_pairs,graph_part,graph_related,graph_work,hand_over,has_node,hold_batch,hold_entity,hold_lease,hold_on,hold_part,hold_questions,job_of,join_parts,join_questions,joined_entities,keep_answers,keep_file,kept_apart,known_documents,leads_to,leave_questions,list_api_keys,list_decisions,list_documents,list_embeddings,list_entities,list_pauses,list_projects,mail_date,make_api_link,mark_unused_files,mentions_of,merge_entities,missing_parts,move_documents,moved_sources,names_of,nearest_chunks,new_token,news_of_document,next_due,next_entities,next_step,next_wait,node_of,note_batch,note_changes,note_embedding_fault,note_part,note_unused_files,oldest_pending,on_its_way,open_api_session,open_embeddings,outdated_documents,outdated_done,page_of_document,pair_weights,parted,parts_finished,parts_lost,pass_on,pass_questions,passage,path_between,pause_queue,paused_queue,place_of,places_of,portions,project_costs,project_counts,put_together,question_call,questions_of_batch,questions_ready,questions_suffice,range_of,rank_bounds,reading_of,refused,related_of,relation_mentions_of,relation_passages,relation_weights,relations_among,relations_in,relations_of,release_lease,release_leases,release_part,relink,renew_lease,renew_part,renew_turn,repair_documents,repeated_terms,report_crash,report_part_crash,reprocess_documents,require_embeddings,restart_document,restart_stalled,resume_queue,retry_documents,revoke_api_key,revoke_api_keys,running_status,save_dates,save_job,save_job_part,save_relationships,save_vectors,search_chunks,search_facets,search_passages,select_documents,set_aside,set_budget,settle_questions,shown_name,split_document,split_entity,stage_rows,stalled_documents,stands_still,submit_documents,submit_uploads,take_answers,take_back_decision,take_batch,take_graph_turn,take_refresh_turn,take_turn,take_unfilled,take_unused_files,tell_due,tell_finished,tell_of_document,tell_waiting,text_around,times_in,torn_pages,unread_dates,usage_cost,use_api_key,use_api_session,waiting_questions,waits_for_batch,waits_for_budget,wake_jobs,was_told,windows}';
     o record;
 begin
     if (select count(*) from pg_roles where rolname in ('anon', 'authenticated', 'service_role')) < 3 then

@@ -1,0 +1,3 @@
+-- The relation of two entities is found without going through all relations of one of them.
+create index relationships_ends on relationships (subject_id, object_id);
+drop index relationships_subject;  -- the other one begins with it
