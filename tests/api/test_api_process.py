@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ import httpx
 import psycopg
 import pytest
 
+from pipeline.api.server import listening
 from pipeline.settings import Settings
 
 PROGRAM = [sys.executable, "-m", "pipeline.cli.main"]
@@ -33,6 +35,13 @@ def running(environment: dict[str, str]) -> Iterator[tuple[subprocess.Popen[str]
             yield process, process.stdout.readline().split()[1]
         finally:
             process.kill()
+
+
+def test_an_answer_is_sent_without_waiting_for_the_client() -> None:
+    with listening("127.0.0.1", 0) as listener, socket.create_connection(listener.getsockname()):
+        connection, _ = listener.accept()
+        with connection:
+            assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
 def test_what_was_answered_outlives_a_kill_and_memory_does_not_grow_with_a_file(

@@ -100,14 +100,16 @@ where d.status in ('queued', 'extracting', 'processing_chunks', 'processing') an
   and position(lower(%(text)s) in lower(d.source_path)) > 0
 order by d.lease_until is null, d.updated_at, d.id limit %(limit)s;
 
+-- Found along the index alone, which holds the path.
 -- name: list_pending
 select d.id::text, p.name, d.source_path, 'pending', d.step::text, '', extract(epoch from now() - d.created_at)::float
 from projects p cross join lateral (
-    select id, source_path, step, priority, created_at from documents
+    select id, priority, created_at from documents
     where project_id = p.id and status = 'pending' and position(lower(%(text)s) in lower(source_path)) > 0
-    order by priority desc, created_at, id limit %(limit)s) d
+    order by priority desc, created_at, id limit %(limit)s) w
+join documents d on d.id = w.id
 where %(project)s::uuid is null or p.id = %(project)s
-order by d.priority desc, d.created_at, d.id limit %(limit)s;
+order by w.priority desc, w.created_at, w.id limit %(limit)s;
 
 -- name: list_failed
 select d.id::text, p.name, d.source_path, d.status::text, d.step::text, coalesce(d.error_message, ''), extract(epoch from now() - d.finished_at)::float

@@ -4083,6 +4083,7 @@ insert into schema_migrations (name, sha256) values
     ('0028_search.sql', '6b962edc0f45bf2924502d545caa79876e05fdffe87c3b4718fd97e7cf863746'),
     ('0029_quick_questions.sql', '2c3a6bcb2e5ec95f5a0b25a33074d3911f4e82ab2f5fde9b6f4a027f2e525ea5'),
     ('0030_paths.sql', '8aeff7e7eaf74162621854f1fd68ca7c37f94bdebf3727f3e1a1fa8b20703a85'),
+    ('0031_pending_paths.sql', '5cb49a38f296de866811f37c5270cc52f0093f7181eacf8ae77d2ef76ced6e66'),
     ('functions/answers.sql', 'aa6bb9d3acc135ea3ab4034ff317935fafb0f3d071fec2982cf4450ee65f1c4c'),
     ('functions/api_keys.sql', '6db9ca7a68ef128dc2b6bf589a0505d13f83005772bfbaf57b537de93df4053f'),
     ('functions/api_sessions.sql', '6ade3e64a478b83586efa0a6ba361a9e64dd3ff77fd7fc8dbd0700849ddebbd3'),
