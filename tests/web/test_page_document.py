@@ -74,6 +74,7 @@ def test_types_of_names_are_hidden_and_stay_hidden(site: Site, new_page: Opened)
     page = new_page(f"/documents/{site.documents['07-field-notes.md']}")
     people = page.locator('.mention[data-type="PERSON"]')
     expect(people.first).to_be_visible()
+    expect(page.locator(".reading strong").first).to_have_text("Cathy Pike")  # without the signs that say so
     page.get_by_role("button", name=re.compile("^Person")).click()
     expect(people).to_have_count(0)
     page.reload()

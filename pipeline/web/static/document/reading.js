@@ -8,7 +8,7 @@ const ITEM = /^\s*[-*•]\s+/;
 const TABLE = /^\s*\|/;
 const CELLS = /\t/;
 const RULE = /^\s*\|?[\s:|-]+\|?\s*$/;
-const BOLD = /\*\*(?=\S)(.*?\S)\*\*/g;
+const STRESSED = /(?<![\w*])(\*{1,2})(?=[^\s*])(.*?[^\s*])\1(?![\w*])/g;
 const FIELD = /^(From|To|Cc|Bcc|Date|Sent|Subject|Reply-To):\s/i;
 
 /** `hit`: {start, end} or null. */
@@ -77,22 +77,22 @@ function cellsOf(line) {
 
 function Line({ line, skip, marks, lit, point }) {
   const own = marks.filter((mark) => mark.start < line.end && mark.end > line.start + skip);
-  return stretches(line.text.slice(skip), line.start + skip).map(({ text, start, bold }) => {
+  return stretches(line.text.slice(skip), line.start + skip).map(({ text, start, sign }) => {
     const shown = html`<${Marked} text=${text} origin=${start} marks=${own} lit=${lit} point=${point} />`;
-    return bold ? html`<strong>${shown}</strong>` : shown;
+    return sign ? (sign.length > 1 ? html`<strong>${shown}</strong>` : html`<em>${shown}</em>`) : shown;
   });
 }
 
-/** [{text, start, bold}] of a line that begins at `origin`, without the signs that make a part of it **bold**. */
+/** [{text, start, sign}] of a line that begins at `origin`; the signs around what is *stressed* or **bold** are left out. */
 function stretches(line, origin) {
   const found = [];
-  const take = (from, to, bold) => from < to && found.push({ text: line.slice(from, to), start: origin + lengthOf(line.slice(0, from)), bold });
+  const take = (from, to, sign) => from < to && found.push({ text: line.slice(from, to), start: origin + lengthOf(line.slice(0, from)), sign });
   let last = 0;
-  for (const { index, 0: whole } of line.matchAll(BOLD)) {
-    take(last, index, false);
-    take(index + 2, index + whole.length - 2, true);
+  for (const { index, 0: whole, 1: sign } of line.matchAll(STRESSED)) {
+    take(last, index);
+    take(index + sign.length, index + whole.length - sign.length, sign);
     last = index + whole.length;
   }
-  take(last, line.length, false);
+  take(last, line.length);
   return found;
 }

@@ -179,6 +179,7 @@ export class Drawing {
       zIndex: true,
       nodeReducer: (id, data) => this.#node(id, data),
       edgeReducer: (key, data) => this.#link(key, data),
+      defaultDrawNodeLabel: drawLabel,
       defaultDrawNodeHover: (context, data, settings) => drawHover(context, data, settings, this.colours),
     };
   }
@@ -240,15 +241,29 @@ function near(place, n) {
   return place && { x: place.x + 8 * Math.cos(n), y: place.y + 8 * Math.sin(n) };
 }
 
+/** Where a text begins that stands beside a name: on its left where there is no room on the right. */
+function besideIt(context, { x, size }, width, gap) {
+  const right = x + size + gap;
+  return right + width <= context.canvas.width / window.devicePixelRatio ? right : x - size - gap - width;
+}
+
+function drawLabel(context, name, { labelSize, labelFont, labelWeight, labelColor }) {
+  if (!name.label) return;
+  context.font = `${labelWeight} ${labelSize}px ${labelFont}`;
+  context.fillStyle = labelColor.color;
+  context.fillText(name.label, besideIt(context, name, context.measureText(name.label).width, 3), name.y + labelSize / 3);
+}
+
 /** The name that is pointed at or selected, on a plate. */
 function drawHover(context, { x, y, size, label, color }, { labelSize, labelFont, labelWeight }, { raised, text }) {
   context.font = `${labelWeight} ${labelSize}px ${labelFont}`;
   const width = context.measureText(label ?? "").width;
+  const from = besideIt(context, { x, size }, width + 4, 6);
   context.beginPath();
   context.fillStyle = raised;
   context.shadowColor = "rgb(0 0 0 / 35%)";
   context.shadowBlur = 8;
-  if (label) context.roundRect(x + size - 2, y - labelSize * 0.9, width + 16, labelSize * 1.8, 6);
+  if (label) context.roundRect(Math.min(from - 8, x), y - labelSize * 0.9, Math.max(from + width + 8, x) - Math.min(from - 8, x), labelSize * 1.8, 6);
   context.arc(x, y, size + 3, 0, Math.PI * 2);
   context.fill();
   context.shadowBlur = 0;
@@ -257,5 +272,5 @@ function drawHover(context, { x, y, size, label, color }, { labelSize, labelFont
   context.arc(x, y, size, 0, Math.PI * 2);
   context.fill();
   context.fillStyle = text;
-  if (label) context.fillText(label, x + size + 6, y + labelSize / 3);
+  if (label) context.fillText(label, from, y + labelSize / 3);
 }
