@@ -1,8 +1,10 @@
 """Fixtures that need real servers. The first one asked for starts them; see ``tests/servers.py``."""
 
+import os
 import re
 from collections.abc import Iterator
 from itertools import count
+from pathlib import Path
 
 import neo4j
 import pytest
@@ -12,8 +14,21 @@ from xdist.scheduler import LoadScopeScheduling
 from pipeline.supervisor import Endpoints
 from tests.servers import fresh_database, make_template, on_broker, running_servers
 
+MODELS = "MODEL_FOLDER"
 _broker_numbers = count()
 BROKER_DATABASES = 15
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Weights are prepared once, for all tests, lanes and the processes they start."""
+    if config.cache:
+        os.environ.setdefault(MODELS, str(config.cache.mkdir("models")))
+
+
+@pytest.fixture(scope="session")
+def models() -> Path:
+    """Folder of prepared weights."""
+    return Path(os.environ[MODELS])
 
 
 @pytest.fixture(scope="session")
@@ -82,16 +97,24 @@ TABLES = (
     "test_a_worker_that_is_killed_among_the_ranges",
     "test_a_broker_that_forgets_everything_after_the_last_range",
     "test_reads_a_turned_page",
+    "test_order_workers_and_past_make_no_difference",
+    "test_everything_is_as_if_nothing_had_been_asked",
+    "test_the_steps_of_a_quick_document_take_one_message",
 )
 SHORT = (
     "test_the_documents_are_worth_the_test[steps in one worker]",
     "[after-save_mentions-steps in one worker]",
-    "[before-finish_graph-steps in one worker]",
     "[after save_part kill-steps in one worker]",
     "[after save_part 4 wipe-steps in one worker]",
+    "[1-one_by_one]",
+    "[1-at_once]",
+    "[2-with_a_past]",
+    "[deleted_while_others_run]",
+    "[deleted_and_come_again]",
+    "[cancelled_on_the_way_and_retried]",
+    "[course6]",
     "two_steps[save_chunks-steps in one worker]",
     "[after-write_document-steps in one worker]",
-    "[_sync_mentions-steps in one worker]",
     "statement[after-save_resolution-steps in one worker]",
     "[a weight is wrong]",
     "[a relation stands twice]",
@@ -103,7 +126,6 @@ SHORT = (
     "test_who_asks_for_another_model_is_told_what_to_do",
     "test_the_doctor_tries_every_model[as it should be]",
     "test_the_doctor_tries_every_model[wrong key]",
-    "test_documents_wait_for_a_key_that_is_refused_and_go_on_by_themselves",
     "[90-tesseract]",
     "[270-auto]",
 )

@@ -24,14 +24,13 @@ class Place:
 
     Args:
         home: NLP_PIPELINE_HOME.
-        models: folder of prepared weights, which may be shared.
         settings: variables to set.
     """
 
-    def __init__(self, home: Path, models: Path, **settings: str) -> None:
+    def __init__(self, home: Path, **settings: str) -> None:
         self.home = home
         self.environment = {name: value for name, value in os.environ.items() if name not in NOT_SET}
-        self.environment |= {"NLP_PIPELINE_HOME": str(home), "MODEL_FOLDER": str(models), "PYTHONUNBUFFERED": "1"} | settings
+        self.environment |= {"NLP_PIPELINE_HOME": str(home), "PYTHONUNBUFFERED": "1"} | settings
 
     def start(self, *words: object) -> subprocess.Popen[str]:
         """Start a command."""

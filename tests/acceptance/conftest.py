@@ -11,13 +11,12 @@ from tests.servers import temporary_home
 
 
 @pytest.fixture(scope="session")
-def new_place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Place]]:
-    """Makes homes; prepared weights are shared. All is ended afterwards."""
-    models = tmp_path_factory.mktemp("models")
+def new_place() -> Iterator[Callable[..., Place]]:
+    """Makes homes. All is ended afterwards."""
     with ExitStack() as held:
 
         def make(**settings: str) -> Place:
-            place = Place(held.enter_context(temporary_home()), models, **settings)
+            place = Place(held.enter_context(temporary_home()), **settings)
             held.callback(place.end)
             return place
 

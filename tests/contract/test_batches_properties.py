@@ -144,10 +144,11 @@ class Worker:
         self.held = None
         while self.batches.begin():
             pass
-        while batch := self.batches.take():
-            self.held = batch
-            self.send(0)
-            self.finish(0)
+        while self.db.execute("select from paid_batches where ended_at is null").fetchall():
+            if batch := self.batches.take():
+                self.held = batch
+                self.send(0)
+                self.finish(0)
 
 
 ACTS = ["ask", "make", "take", "send", "settle", "finish", "give_back", "expire", "cancel", "retry", "delete", "budget"]

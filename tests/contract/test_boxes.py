@@ -23,8 +23,8 @@ LIMITS = Limits()
 
 
 @pytest.fixture(scope="module")
-def ocr(tmp_path_factory: pytest.TempPathFactory) -> TesseractOcr:
-    return TesseractOcr(tmp_path_factory.mktemp("models"))
+def ocr(models: Path) -> TesseractOcr:
+    return TesseractOcr(models)
 
 
 def overlap(one: Box, other: Box) -> float:

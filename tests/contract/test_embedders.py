@@ -18,13 +18,13 @@ from tests.standins.openai import OpenAIStandIn
 
 
 @pytest.fixture(scope="module", params=["onnx", "remote", "sentence-transformers"])
-def embedder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Embedder]:
+def embedder(request: pytest.FixtureRequest, models: Path) -> Iterator[Embedder]:
     if request.param == "onnx":
-        yield OnnxEmbedder("all-MiniLM-L6-v2", tmp_path_factory.mktemp("models"))
+        yield OnnxEmbedder("all-MiniLM-L6-v2", models)
         return
     if request.param == "sentence-transformers":
         pytest.importorskip("sentence_transformers", reason="the extra torch is not installed")
-        yield SentenceTransformerEmbedder("all-MiniLM-L6-v2", tmp_path_factory.mktemp("models"), "cpu")
+        yield SentenceTransformerEmbedder("all-MiniLM-L6-v2", models, "cpu")
         return
     with OpenAIStandIn() as standin:
         yield RemoteEmbedder(TestOffice().caller(standin), 64, max_tokens=500)

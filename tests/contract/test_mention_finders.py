@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 
@@ -19,14 +20,14 @@ LETTER = (
 
 
 @pytest.fixture(scope="module", params=["spacy", "patterns", "remote"])
-def finder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[MentionFinder]:
+def finder(request: pytest.FixtureRequest, models: Path) -> Iterator[MentionFinder]:
     if request.param == "remote":
         with OpenAIStandIn() as standin:
             yield RemoteFinder(TestOffice().caller(standin))
     elif request.param == "patterns":
         yield PatternFinder()
     else:
-        yield SpacyFinder(PACKAGED, tmp_path_factory.mktemp("models"))
+        yield SpacyFinder(PACKAGED, models)
 
 
 @pytest.mark.parametrize("text", [LETTER, LETTER * 60, LETTER.replace(" ", "  \n"), "x" * 20_000, "🍊 " + LETTER])

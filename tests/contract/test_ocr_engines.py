@@ -38,11 +38,6 @@ class _Maker(Protocol):
 MAKERS: dict[str, _Maker] = {"tesseract": TesseractOcr, "rapidocr": RapidOcr, "auto": AutoOcr}
 
 
-@pytest.fixture(scope="module")
-def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("models")
-
-
 REMOTE = "remote-ocr"
 placed = pytest.mark.parametrize("engine", MAKERS, indirect=True)
 """Engines that say where on the page a word stands."""

@@ -29,11 +29,12 @@ SPOKEN = Path(__file__).parents[1] / "data" / "spoken.flac"
 
 
 @pytest.fixture(scope="module", params=["whisper", "remote", "openai-whisper"])
-def engine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SpeechEngine]:
-    models = tmp_path_factory.mktemp("models")
+def engine(request: pytest.FixtureRequest, models: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SpeechEngine]:
     if request.param == "openai-whisper":
         pytest.importorskip("whisper", reason="the extra torch is not installed")
-        checkpoint = write_checkpoint(weight_files("whisper-base", models)["model.bin"], models / "base.pt")
+        checkpoint = write_checkpoint(
+            weight_files("whisper-base", models)["model.bin"], tmp_path_factory.mktemp("torch") / "base.pt"
+        )
         yield OpenAIWhisperSpeech(models, str(checkpoint), "cpu")
         return
     whisper = WhisperSpeech(models)

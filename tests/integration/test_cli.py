@@ -32,14 +32,9 @@ from tests.matter import LETTER, PROJECT, Matter, fill
 GRAPHML = "{http://graphml.graphdrawing.org/xmlns}"
 
 
-@pytest.fixture(scope="module")
-def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("models")
-
-
 @pytest.fixture
 def store(
-    database_url: str, broker_url: str, endpoints: Endpoints, models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    database_url: str, broker_url: str, endpoints: Endpoints, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[PostgresStore]:
     for name, value in endpoints.environment().items():
         monkeypatch.setenv(name, value)
@@ -47,7 +42,6 @@ def store(
     monkeypatch.setenv("CELERY_BROKER_URL", broker_url)
     monkeypatch.setenv("NLP_PIPELINE_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("NLP_PIPELINE_PROJECT", PROJECT)
-    monkeypatch.setenv("MODEL_FOLDER", str(models))
     monkeypatch.chdir(tmp_path)
     with closing(Database(database_url)) as database:
         yield PostgresStore(database)

@@ -27,7 +27,7 @@ PATIENCE = timedelta(seconds=120)
 @pytest.fixture
 def place(tmp_path: Path) -> Iterator[Place]:
     with temporary_home() as home:
-        place = Place(home, tmp_path / "models", NEO4J_URI=NO_GRAPH)
+        place = Place(home, NEO4J_URI=NO_GRAPH)
         yield place
         place.end()
 

@@ -27,6 +27,7 @@ from tests.integration.test_order import (
     one_by_one,
     perform,
     play,
+    send_on,
     submit,
 )
 from tests.running import TEXT, chain, processor, until, worker
@@ -95,6 +96,7 @@ def deleted_while_others_run(folder: Path) -> Course:
         with ThreadPoolExecutor(3) as pool:
             for future in [pool.submit(work, gone), pool.submit(work, kept), pool.submit(remove)]:
                 future.result()
+        send_on(kept)
         tell_graph(use)
 
     return course

@@ -31,7 +31,7 @@ def test_a_server_that_does_not_start_is_tried_again(
     others = endpoints.environment() | {"DATABASE_URL": database_url}
     del others["CELERY_BROKER_URL"]
     with temporary_home() as home:
-        place = Place(home, tmp_path / "models", **others)
+        place = Place(home, **others)
         with place.start("workers") as process:
             until_said(process, "Workers run.")
             broker = Home(home).state().servers["valkey"]

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from functools import partial
@@ -140,8 +140,15 @@ def at_once(texts: Mapping[str, str], folder: Path) -> Course:
             perform(READ, document)
         with ThreadPoolExecutor(4) as pool:
             list(pool.map(partial(perform, LINK), documents))
+        send_on(documents)
 
     return course
+
+
+def send_on(documents: Iterable[DocumentId]) -> None:
+    """What the queue processor does with those that were in each other's way and wait."""
+    for document in documents:
+        perform(LINK, document)
 
 
 def changed(past: Mapping[str, str], texts: Mapping[str, str], folder: Path) -> Course:

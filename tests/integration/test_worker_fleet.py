@@ -25,7 +25,7 @@ SCRIPT = ROOT / "scripts" / "start_celery_workers.sh"
 def place(endpoints: Endpoints, database_url: str, broker_url: str, graph: Driver, tmp_path: Path) -> Iterator[Place]:
     servers = endpoints.environment() | {"DATABASE_URL": database_url, "CELERY_BROKER_URL": broker_url}
     with temporary_home() as home:
-        place = Place(home, tmp_path / "models", **servers)
+        place = Place(home, **servers)
         yield place
         place.run("down")
 

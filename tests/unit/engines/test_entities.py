@@ -13,8 +13,8 @@ from pipeline.model import Mention
 
 
 @pytest.fixture(scope="module")
-def finder(tmp_path_factory: pytest.TempPathFactory) -> SpacyFinder:
-    return SpacyFinder(PACKAGED, tmp_path_factory.mktemp("models"))
+def finder(models: Path) -> SpacyFinder:
+    return SpacyFinder(PACKAGED, models)
 
 
 def cleaned(marked: str, kind: T, text: str = "") -> list[tuple[str, T]]:
