@@ -76,11 +76,13 @@ function useFresh(list, totals) {
   const timer = useRef(0);
   const streaming = useStore(live);
   const sent = useStore(uploads).done;
+  const shown = useRef(null);
+  shown.current = { list, totals }; // what is shown when the time has come, not when it was set
   const anew = () => {
     timer.current ||= setTimeout(() => {
       timer.current = 0;
-      list.reload();
-      if (!live.value) totals.reload(); // else an event brings them
+      shown.current.list.reload();
+      if (!live.value) shown.current.totals.reload(); // else an event brings them
     }, SOON);
   };
   useEffect(() => {
