@@ -57,7 +57,7 @@ def test_one_that_nobody_takes_is_given_up_and_makes_place(
     fill(api.store)
     with api.database.connection() as db:  # more than is packed ahead, and hard to pack
         db.execute(
-            "update documents set text = (select string_agg(md5(n::text), '') from generate_series(1, 600000) n)"
+            "update documents set text = (select string_agg(md5(n::text), '') from generate_series(1, 400000) n)"
             " where file_name = 'letter.txt'"
         )
     monkeypatch.setattr(export, "PIECE", 1024)
