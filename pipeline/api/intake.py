@@ -7,11 +7,10 @@ from pipeline.api.backend import Backend
 from pipeline.api.multipart import Received
 from pipeline.api.problems import Problem
 from pipeline.errors import BadDocument
-from pipeline.model import DocumentId, Submission
+from pipeline.model import LONGEST_SOURCE_PATH, DocumentId, Submission
 from pipeline.readers.formats import sniff
 from pipeline.stores.api_keys import Caller
 
-LONGEST_PATH = 1000  # bytes
 PACKED = (b"PK", b"\xd0\xcf\x11\xe0")  # what is in them only the reader looks at, under its limits
 MESSAGES = {
     "submitted": "Document uploaded successfully. Processing queued in background.",
@@ -70,7 +69,7 @@ def source_path(name: str) -> str:
     """
     path = name.replace("\\", "/").removeprefix("/")
     parts = path.split("/")
-    if any(part in {"", ".", ".."} for part in parts) or not path.isprintable() or len(path.encode()) > LONGEST_PATH:
+    if any(part in {"", ".", ".."} for part in parts) or not path.isprintable() or len(path.encode()) > LONGEST_SOURCE_PATH:
         raise BadDocument(
             "The file's name must be a path below a folder, without .. and signs that cannot be printed.", "bad_filename"
         )

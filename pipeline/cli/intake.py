@@ -10,7 +10,7 @@ import click
 
 from pipeline.cli.files import Found, source_path, storable
 from pipeline.errors import BadDocument
-from pipeline.model import Submission, Submitted, is_project_name
+from pipeline.model import LONGEST_SOURCE_PATH, Submission, Submitted, is_project_name
 from pipeline.ports import BlobStore, DocumentStore
 from pipeline.settings import MEGABYTE
 from pipeline.stores.reports import Reports
@@ -67,8 +67,11 @@ class Intake:
 
     def _measured(self, file: Found) -> Submission | None:
         name = source_path(file.path, self._base)
-        if file.fault:
-            self.refused.append(Refused(name, f"{file.fault}."))
+        why = file.fault
+        if len(name.encode()) > LONGEST_SOURCE_PATH:
+            why = f"The path has more than {LONGEST_SOURCE_PATH:,} bytes"
+        if why:
+            self.refused.append(Refused(name, f"{why}."))
             return None
         try:
             size, sha256 = measure(file.path, self._largest)

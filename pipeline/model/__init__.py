@@ -49,6 +49,7 @@ from pipeline.model.pages import (
     Word,
 )
 from pipeline.model.work import (
+    LONGEST_SOURCE_PATH,
     DocumentId,
     Due,
     Handled,
@@ -67,6 +68,7 @@ from pipeline.model.work import (
 
 __all__ = [
     "IN_BATCHES",
+    "LONGEST_SOURCE_PATH",
     "Attachment",
     "Batch",
     "BatchAnswer",

@@ -8,6 +8,7 @@ from pipeline.status import Step
 DocumentId = NewType("DocumentId", str)
 
 LONGEST_PROJECT = 100  # bytes
+LONGEST_SOURCE_PATH = 1500  # bytes, of a file that is put in; attachments add to it, and an index takes 2,700 at most
 
 
 def is_project_name(name: str) -> bool:

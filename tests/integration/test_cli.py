@@ -1,6 +1,7 @@
 """The commands on a real database, called as they are typed."""
 
 import csv
+import hashlib
 import io
 import json
 import os
@@ -249,6 +250,19 @@ def test_a_file_that_is_too_large_is_refused(
     (row,) = rows(said(capsys, "submit", "large.bin", "--json", code=3))
     assert "MAX_FILE_SIZE" in row["error"]
     assert store.claim(1, 1) == []
+
+
+def test_a_path_that_is_too_long_is_refused_and_the_rest_is_queued(
+    store: PostgresStore, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    names = [hashlib.sha256(bytes([n])).hexdigest() * 3 for n in range(12)]  # nothing that could be stored shorter
+    deep, high = tmp_path.joinpath("docs", *names), tmp_path.joinpath("docs", *names[:7])
+    for folder in (deep, high):
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "letter.txt").write_text("text")
+    refused, taken = sorted(rows(said(capsys, "submit", "docs", "--json", code=3)), key=lambda row: -len(row["source_path"]))
+    assert (refused["outcome"], refused["error"]) == ("refused", "The path has more than 1,500 bytes.")
+    assert (taken["outcome"], len(store.claim(2, 2))) == ("submitted", 1)
 
 
 def test_a_run_with_nothing_left_to_do_starts_no_workers(
