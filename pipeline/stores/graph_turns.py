@@ -32,7 +32,7 @@ from pipeline.stores.calls import Calls
 from pipeline.stores.page_ranges import held
 
 OUTDATED_AT_ONCE = 200  # documents that are removed from the graph, or mended there, in one turn
-FIGURES_AFTER = 64  # documents after which the graph's figures are brought up to date at the latest
+FIGURES_AFTER = 64  # documents after which the figures of a small project are brought up to date in the graph at the latest
 PATIENCE = 60.0  # seconds to wait for a turn, before the worker does something else
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.01, 0.1  # seconds between two looks whether the turn is free
 

@@ -33,6 +33,7 @@ from pipeline.model import (
     Word,
 )
 from pipeline.status import MOVES, Status, Step
+from pipeline.stores import graph_turns
 from pipeline.stores.database import Database
 from pipeline.stores.migrations import migrate, migrations
 from pipeline.stores.postgres import PostgresStore
@@ -363,6 +364,20 @@ def test_figures_wait_for_the_last_document_of_a_project(
     }
     assert [(r.weight, r.documents) for r in figures.relations] == [(2, 2)]
     assert db.execute("select count(*) from graph_touched").fetchone() == (0,)
+
+
+def test_of_a_large_project_more_documents_wait_for_their_figures(
+    db: psycopg.Connection[tuple[object, ...]], store: PostgresStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(graph_turns, "FIGURES_AFTER", 1)
+    one, two, three, _ = (related(store, claimed(store, f"{name}.txt")) for name in "abcd")
+    assert written(store, one).figures.entities
+    db.execute(
+        "insert into document_counts (project_id, status, step, documents, pages, chunks, mentions)"
+        " select id, 'completed', 'build_relationships', 16, 0, 0, 0 from projects"
+    )
+    assert written(store, two).figures == GraphFigures()
+    assert written(store, three).figures.entities
 
 
 def test_figures_that_nobody_wrote_are_found(db: psycopg.Connection[tuple[object, ...]], store: PostgresStore) -> None:

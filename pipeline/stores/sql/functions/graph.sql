@@ -1,14 +1,20 @@
 -- What the graph is told, and when.
 
 -- Note that the graph is being told of this document. Returns the documents whose figures are now to be brought up to date
--- there: p_most at the latest, and all when no other document of the project is on its way.
+-- there: p_most at the latest (of a large project an eighth, as counting what it holds grows with it; 16 times p_most at most), and
+-- all when no other document of the project is on its way.
 create or replace function tell_of_document(p_document uuid, p_token bigint, p_most integer) returns setof uuid language plpgsql as $$
 declare
     d documents := hold_lease(p_document, 'build_relationships', p_token);
+    v_touched bigint;
+    v_enough boolean;
 begin
     update documents set graph_token = p_token where id = p_document;
     insert into graph_touched (document_id, project_id) values (d.id, d.project_id) on conflict do nothing;
-    if (select count(*) from graph_touched t where t.project_id = d.project_id) >= p_most or not graph_busy(d.project_id) then
+    select count(*) into v_touched from graph_touched t where t.project_id = d.project_id;
+    v_enough := v_touched >= p_most and v_touched >= least(16 * p_most, (
+        select coalesce(sum(documents) / 8, 0) from document_counts where project_id = d.project_id and status = 'completed'));
+    if v_enough or not graph_busy(d.project_id) then
         return query select t.document_id from graph_touched t where t.project_id = d.project_id;
     end if;
 end $$;

@@ -1675,14 +1675,20 @@ $$;
 -- What the graph is told, and when.
 
 -- Note that the graph is being told of this document. Returns the documents whose figures are now to be brought up to date
--- there: p_most at the latest, and all when no other document of the project is on its way.
+-- there: p_most at the latest (of a large project an eighth, as counting what it holds grows with it; 16 times p_most at most), and
+-- all when no other document of the project is on its way.
 create or replace function tell_of_document(p_document uuid, p_token bigint, p_most integer) returns setof uuid language plpgsql as $$
 declare
     d documents := hold_lease(p_document, 'build_relationships', p_token);
+    v_touched bigint;
+    v_enough boolean;
 begin
     update documents set graph_token = p_token where id = p_document;
     insert into graph_touched (document_id, project_id) values (d.id, d.project_id) on conflict do nothing;
-    if (select count(*) from graph_touched t where t.project_id = d.project_id) >= p_most or not graph_busy(d.project_id) then
+    select count(*) into v_touched from graph_touched t where t.project_id = d.project_id;
+    v_enough := v_touched >= p_most and v_touched >= least(16 * p_most, (
+        select coalesce(sum(documents) / 8, 0) from document_counts where project_id = d.project_id and status = 'completed'));
+    if v_enough or not graph_busy(d.project_id) then
         return query select t.document_id from graph_touched t where t.project_id = d.project_id;
     end if;
 end $$;
@@ -4098,7 +4104,7 @@ insert into schema_migrations (name, sha256) values
     ('functions/embeddings.sql', 'cb2a5c9de3ff47b0bc811138510694e4fead2741873cac97058de2a4be1bc3e4'),
     ('functions/entities.sql', 'a255593fd1c08a203fc6573a755553f99c501a47b341f1ac4aa544a72d78b384'),
     ('functions/events.sql', 'ddc1c571776d287a80dc7bfe30f0de02fddc58679a1771aa3e212c750c0619f6'),
-    ('functions/graph.sql', '354eba59b51b2b47c110b5cf63706bffa1d9d750e6b1da146fc479ca87b64253'),
+    ('functions/graph.sql', 'e1a4c40c80d5d64f5557847f5d1b6ca05e7493e2898209cf2317b9c020c02549'),
     ('functions/graph_content.sql', 'fbd9a7129eea93bd2b67bf833e2f2fc4572e477f1a86e02350070dddf460abcb'),
     ('functions/jobs.sql', '110d594bad1c04f6a9c7772f7a705c555f5cb27c8eb116edd45ab54309380770'),
     ('functions/lifecycle.sql', 'c58417b9b6b00ca35f4d531eca6ddbee549aa7ce3097c4c03392e971002b432d'),
