@@ -103,6 +103,17 @@ TABLES = (
     "test_what_failed_comes_back_to_the_step_that_failed",
     "test_graph_lost.py",
     "[never counted-",
+    "test_auto_takes_the_better_of_two_results",
+    "test_the_same_page_gives_the_same_result",
+    "test_documents_are_processed_over_rest_alone",
+    "test_a_chain_over_files_in_s3",
+    "test_a_server_that_does_not_start_is_tried_again",
+    "test_a_worker_of_several_queues_takes_what_is_nearest_to_its_end",
+    "test_documents_go_all_the_way_and_bad_ones_end_in_a_clear_error",
+    "test_short_work_is_finished",
+    "test_chain.py::test_a_worker_that_is_killed_costs_nothing",
+    "test_the_database_is_killed_in_the_middle_of_a_step",
+    "test_a_retry_repeats_no_step_that_was_done",
 )
 SHORT = (
     "test_the_documents_are_worth_the_test[steps in one worker]",
@@ -129,6 +140,7 @@ SHORT = (
     "test_the_doctor_tries_every_model[as it should be]",
     "test_the_doctor_tries_every_model[wrong key]",
     "[90-tesseract]",
+    "[tesseract]",
     "[270-auto]",
 )
 WHOLE = ("test_leases.py", "test_claim.py")

@@ -91,7 +91,7 @@ def test_an_upload_with_a_name_is_done_once(client: httpx.Client, api: Served) -
         assert other.post(UPLOAD, files=one("b.txt"), headers=name).status_code == 200
 
 
-@pytest.mark.parametrize("name", ["../a.txt", "a/../../b.txt", "..", "a//b.txt", "a/./b", "a\tb.txt", "x" * 1001])
+@pytest.mark.parametrize("name", ["../a.txt", "a/../../b.txt", "..", "a//b.txt", "a/./b", "a\tb.txt", "x" * 1501])
 def test_a_name_that_leads_elsewhere_is_refused(client: httpx.Client, api: Served, name: str) -> None:
     body = b'--x\r\nContent-Disposition: form-data; name="f"; filename="%s"\r\n\r\nhello\r\n--x--\r\n' % name.encode()
     answer = client.post(UPLOAD, content=body, headers={"Content-Type": "multipart/form-data; boundary=x"})
