@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from pipeline.api import progress
 from pipeline.errors import PipelineError
+from pipeline.status import IN_FLIGHT
 from pipeline.stores.catalog import Facts
 from pipeline.stores.changes import Change, Changes
 
@@ -211,7 +212,9 @@ class Hub:
                     stream.put(each)
 
     def _is_news(self, facts: Facts) -> bool:
-        said = {name: value for name, value in facts.items() if name != "updated_at"}
+        # While work goes on each renewal of a lease is a time; else it tells an end from the one before that looked so.
+        running = facts["status"] in IN_FLIGHT
+        said = {name: value for name, value in facts.items() if not (running and name == "updated_at")}
         document = facts["document_id"]
         if self._told.pop(document, None) == said:
             self._told[document] = said

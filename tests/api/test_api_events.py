@@ -81,7 +81,14 @@ def test_a_document_is_told_of_as_it_goes_on_and_so_are_the_figures(api: Served,
         assert (told["step"], told["progress_percentage"], told["error_message"]) == ("process_ocr", 0, None)
         assert events.next("project").data == client.get("/api/project").json()
         api.store.cancel([letter])
-        assert events.next("document").data["status"] == "cancelled"
+        ended = events.next("document").data
+        assert ended["status"] == "cancelled"
+        api.store.retry([letter])
+        api.store.cancel([letter])
+        again = events.next("document").data
+        if again["status"] == "pending":  # a look came in between
+            again = events.next("document").data
+        assert (again["status"], again["updated_at"] > ended["updated_at"]) == ("cancelled", True)
         submit(api, "third", project="another")
         assert others.next("document").data["source_path"] == "third"
 
