@@ -29,7 +29,7 @@ test: .venv/.ready-dev
 	$(BIN)/python -m pytest -q --durations=20 -m "not proof" -n $(LANES) --dist loadfile --no-loadscope-reorder \
 		tests/acceptance tests/web tests/integration tests/faults tests/contract tests/api tests/unit
 
-# Each single fault at each single point, each kind of damage to the graph: most of an hour.
+# Each single fault at each single point, each kind of damage to the graph: an hour or more.
 proofs: .venv/.ready-dev
 	$(BIN)/python -m pytest -q -m proof
 

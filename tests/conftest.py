@@ -82,7 +82,7 @@ def graph(graph_driver: neo4j.Driver) -> neo4j.Driver:
     return graph_driver
 
 
-# Every point is proved by `make proofs`, which takes most of an hour; of these tables `make test` runs the lines below.
+# Every point is proved by `make proofs`, which takes an hour or more; of these tables `make test` runs the lines below.
 TABLES = (
     "test_points.py",
     "test_damage_of_every_kind",

@@ -103,6 +103,6 @@ async def _texts(backend: Backend, stream: Stream, who: Listener, last: str, lim
 def _is_valid(backend: Backend, who: Listener) -> bool:
     """Whether, since the stream began, neither the key was revoked nor the session ended."""
     try:
-        return backend.sessions.use(who.session) is not None if who.session else backend.keys.is_valid(who.key)
+        return backend.sessions.is_valid(who.session) if who.session else backend.keys.is_valid(who.key)
     except ServiceUnavailable:
         return True  # nothing is told while the database is away

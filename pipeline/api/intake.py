@@ -71,7 +71,9 @@ def source_path(name: str) -> str:
     parts = path.split("/")
     if any(part in {"", ".", ".."} for part in parts) or not path.isprintable() or len(path.encode()) > LONGEST_SOURCE_PATH:
         raise BadDocument(
-            "The file's name must be a path below a folder, without .. and signs that cannot be printed.", "bad_filename"
+            "The file's name must be a path below a folder, without .. and signs that cannot be printed,"
+            f" of at most {LONGEST_SOURCE_PATH:,} bytes.",
+            "bad_filename",
         )
     return path
 

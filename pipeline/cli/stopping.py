@@ -24,7 +24,8 @@ def undivided() -> Iterator[None]:
             raise KeyboardInterrupt
         wanted.append(number)
 
-    before = {each: signal.signal(each, note) for each in STOPS}
+    heard = [each for each in STOPS if signal.getsignal(each) != signal.SIG_IGN]  # the rest stays ignored
+    before = {each: signal.signal(each, note) for each in heard}
     try:
         yield
     finally:

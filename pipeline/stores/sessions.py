@@ -52,6 +52,10 @@ class Sessions:
         """Whose session it is; None: it is none, or has ended."""
         return _session(self._db.rows("use_api_session", hash=digest(token), idle=self._idle))
 
+    def is_valid(self, token: str) -> bool:
+        """Whether it has not ended; asking does not make it last longer."""
+        return bool(self._db.value("is_api_session", hash=digest(token), idle=self._idle))
+
     def end(self, token: str) -> None:
         """End it."""
         self._db.rows("end_api_session", hash=digest(token))

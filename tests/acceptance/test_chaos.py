@@ -9,7 +9,7 @@ import pytest
 
 from tests.program import NOT_SET, ROOT
 
-DOCUMENTS = 7  # one of each of the first kinds
+DOCUMENTS = 12  # one of each kind
 QUICK = {"LEASE_DURATION": "5", "REPAIR_AFTER": "5", "POLL_INTERVAL": "1"}
 PATIENCE = 840
 

@@ -208,8 +208,14 @@ def test_who_has_signed_out_hears_no_more(api: Served, monkeypatch: pytest.Monke
         token = person.post("/api/session", json={"key": api.key(Scope.READ)}).json()["csrf_token"]
         with listening(person) as listener:
             listener.next("project")
+            with api.database.connection() as db:
+                db.execute("update api_sessions set seen_at = now() - interval '1 hour'")
             submit(api, "one.txt")
             assert listener.next("document").data["source_path"] == "one.txt"  # heartbeats do not end it
+            time.sleep(3 * events.HEARTBEAT)
+            with api.database.connection() as db:  # nor are they what somebody does
+                idle = db.execute("select seen_at < now() - interval '59 minutes' from api_sessions").fetchall()
+            assert idle == [(True,)]
             assert person.delete("/api/session", headers={"X-CSRF-Token": token}).status_code == 204
             with pytest.raises(EOFError):
                 listener.next("what never comes")

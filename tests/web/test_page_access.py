@@ -34,7 +34,7 @@ def settled(page: Page) -> None:
     expect(page.locator(".skeleton")).to_have_count(0)
 
 
-@pytest.mark.parametrize(("width", "dark"), [(1440, True)], ids=["wide and dark"])
+@pytest.mark.parametrize(("width", "dark"), [(1440, False), (390, True)], ids=["wide and light", "narrow and dark"])
 def test_axe_finds_no_serious_fault(site: Site, new_page: Opened, width: int, dark: bool) -> None:  # noqa: FBT001
     page = new_page(width=width, dark=dark)
     scan, mail = (site.documents[name] for name in ("03-bank-letter-scan.pdf", "04-invoice-thread.eml"))
@@ -46,7 +46,7 @@ def test_axe_finds_no_serious_fault(site: Site, new_page: Opened, width: int, da
     assert {path: each for path, each in found.items() if each} == {}
 
 
-@pytest.mark.parametrize("width", [320, 768])
+@pytest.mark.parametrize("width", [320, 390, 768])
 def test_nothing_is_wider_than_the_window(site: Site, new_page: Opened, width: int) -> None:
     page = new_page(width=width)
     for path in (

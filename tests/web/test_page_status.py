@@ -46,7 +46,7 @@ def test_a_key_is_made_shown_once_and_revoked(site: Site, new_page: Opened) -> N
     expect(page.get_by_text(key)).to_have_count(0)
 
 
-@pytest.mark.parametrize(("width", "dark"), [(390, False)], ids=["narrow and light"])
+@pytest.mark.parametrize(("width", "dark"), [(1440, True), (390, False)], ids=["wide and dark", "narrow and light"])
 def test_axe_finds_no_serious_fault_where_one_searches_and_follows(
     site: Site, new_page: Opened, width: int, dark: bool  # noqa: FBT001
 ) -> None:  # fmt: skip

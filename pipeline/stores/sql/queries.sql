@@ -295,6 +295,9 @@ select id::text, name, scope, project, ends_at from open_api_session(%(key)s, %(
 -- name: use_api_session
 select id::text, name, scope, project, ends_at from use_api_session(%(hash)s, %(idle)s);
 
+-- name: is_api_session
+select exists (select from live_session(%(hash)s, %(idle)s));
+
 -- name: end_api_session
 select end_api_session(%(hash)s);
 

@@ -42,6 +42,13 @@ def test_a_second_stop_waits_for_nothing() -> None:
     assert done == ["moved"]
 
 
+def test_what_was_ignored_before_is_ignored_inside() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    done: list[str] = []
+    work(done, signal.SIGINT, signal.SIGINT)
+    assert done == ["moved", "counted", "whole"]
+
+
 def test_a_fault_inside_is_told_and_stops_mean_again_what_they_meant() -> None:
     before = [signal.getsignal(each) for each in STOPS]
     with pytest.raises(ValueError, match="away"):

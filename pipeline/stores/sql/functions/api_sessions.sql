@@ -19,12 +19,17 @@ begin
     return query select u.id, u.name, u.scope, u.project, u.ends_at from use_api_session(p_hash, p_idle) u;
 end $$;
 
--- No row: there is no such session, it has ended, or its key was revoked. ends_at: if nothing more is asked.
+-- The session, without counting as a use of it. No row: there is none, it has ended, or its key was revoked.
+create or replace function live_session(p_hash text, p_idle interval) returns setof api_sessions language sql stable as $$
+    select s.* from api_sessions s join api_keys k on k.id = s.key_id
+    where s.hash = p_hash and s.ends_at > now() and s.seen_at > now() - p_idle and k.revoked_at is null
+$$;
+
+-- No row: as for live_session. ends_at: if nothing more is asked.
 create or replace function use_api_session(p_hash text, p_idle interval)
 returns table (id uuid, name text, scope text, project text, ends_at timestamptz) language sql as $$
     with live as (
-        select s.key_id from api_sessions s join api_keys k on k.id = s.key_id
-        where s.hash = p_hash and s.ends_at > now() and s.seen_at > now() - p_idle and k.revoked_at is null
+        select key_id from live_session(p_hash, p_idle)
     ), seen as (
         update api_sessions s set seen_at = now() from live
         where s.hash = p_hash and s.seen_at < now() - least(p_idle / 10, interval '1 minute')
@@ -32,8 +37,7 @@ returns table (id uuid, name text, scope text, project text, ends_at timestamptz
     update api_keys k set last_used_at = now() from live
     where k.id = live.key_id and coalesce(k.last_used_at < now() - interval '1 minute', true);
     select k.id, k.name, k.scope, coalesce(p.name, ''), least(s.ends_at, s.seen_at + p_idle)
-    from api_sessions s join api_keys k on k.id = s.key_id left join projects p on p.id = k.project_id
-    where s.hash = p_hash and s.ends_at > now() and s.seen_at > now() - p_idle and k.revoked_at is null;
+    from live_session(p_hash, p_idle) s join api_keys k on k.id = s.key_id left join projects p on p.id = k.project_id;
 $$;
 
 create or replace function end_api_session(p_hash text) returns boolean language sql as $$
