@@ -11,6 +11,7 @@ import shutil
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -19,18 +20,21 @@ from overhead import run, wait
 SAMPLES = Path(__file__).parents[1] / "samples" / "ravensport"
 
 
-def by_kind(home: Path) -> dict[str, float]:
-    """Megabytes of each recorded process with its children."""
+def by_process(home: Path, kind: str = "pss") -> dict[str, dict[int, float]]:
+    """Megabytes of each recorded process and of its children, by pid; kind: a field of psutil's ``memory_full_info``."""
     state = json.loads((home / "state.json").read_text())
     pids = {name: server["process"]["pid"] for name, server in state["servers"].items() if server["process"]}
     pids |= {name: worker["pid"] for name, worker in state["workers"].items()}
     pids["supervisor"] = state["owner"]["pid"]
-    held: dict[str, float] = {}
+    held: dict[str, dict[int, float]] = {}
     for name, pid in pids.items():
         processes = [psutil.Process(pid)]
         if name != "supervisor":
             processes += processes[0].children(recursive=True)
-        held[f"{name} ({len(processes)})"] = sum(p.memory_full_info().pss for p in processes) / 2**20
+        held[name] = {}
+        for process in processes:
+            with suppress(psutil.NoSuchProcess):  # a child may end while it is looked at
+                held[name][process.pid] = getattr(process.memory_full_info(), kind) / 2**20
     return held
 
 
@@ -45,7 +49,7 @@ def main() -> None:
         run(home, "submit", str(folder))
         wait(home, "default")
         time.sleep(5)
-        held = by_kind(home)
+        held = {f"{name} ({len(each)})": sum(each.values()) for name, each in by_process(home).items()}
         run(home, "down")
     finally:
         shutil.rmtree(work, ignore_errors=True)

@@ -2,9 +2,11 @@
 
 usage: python benchmarks/soak.py [--documents 10000] [--part 1000]
 
-Submits short text documents in one go. Compares the memory of each kind of process at the end with that after the first
-``part``, and how long the last ``part`` took with the first. Prints a table; the last line is {"lost": 0, "memory": …, …},
-``memory`` the largest growth of a kind and ``throughput`` that of the last part over that of the first.
+Submits short text documents in one go. Compares the memory of each process at the end with that after the first ``part``,
+and how long the last ``part`` took with the first. Memory is what a process has for itself: PostgreSQL's shared buffers fill
+up to a size of their own, and would stand in every process that looked into them. Prints a table; the last line is
+{"lost": 0, "memory": …, …}, ``memory`` the largest growth of a process that was there both times and ``throughput`` that of
+the last part over that of the first.
 """
 
 import argparse
@@ -18,7 +20,7 @@ import time
 from pathlib import Path
 
 import psycopg
-from memory import by_kind
+from memory import by_process
 from overhead import COMMAND, run, write_documents
 
 from pipeline.endpoints import located
@@ -33,19 +35,22 @@ STATES = (
 TIMES = "select extract(epoch from finished_at)::float from documents where finished_at is not null order by 1"
 
 
-def soak(home: Path, documents: int, part: int) -> tuple[dict[str, float], dict[str, float], list[float], int]:
-    """Memory after the first part and at the end, in MB by kind; times at which documents ended; how many are missing."""
+Held = dict[str, dict[int, float]]
+
+
+def soak(home: Path, documents: int, part: int) -> tuple[Held, Held, list[float], int]:
+    """Memory after the first part and at the end, in MB by process; times at which documents ended; how many are missing."""
     run(home, "submit", str(home.parent / "docs"), "--project", PROJECT)
-    early: dict[str, float] = {}
+    early: Held = {}
     with psycopg.connect(located(load_settings(nlp_pipeline_home=home)).database, autocommit=True) as db:
         while True:
             completed, ended, known = db.execute(STATES).fetchone() or (0, 0, 0)
             if not early and ended >= part:
-                early = by_kind(home)
+                early = by_process(home, "uss")
             if ended >= documents or known < documents:
                 break
             time.sleep(1)
-        late = by_kind(home)
+        late = by_process(home, "uss")
         times = [at for (at,) in db.execute(TIMES)]
     return early, late, times, documents - completed
 
@@ -68,12 +73,14 @@ def main() -> None:
         subprocess.run([*COMMAND, "down"], env=environment, capture_output=True, check=False)
         shutil.rmtree(work, ignore_errors=True)
     first, last = times[args.part - 1] - times[0], times[-1] - times[-args.part]
-    growth = {kind: late[kind] / early[kind] for kind in early if kind in late}
+    pairs = [(kind, early[kind][pid], late[kind][pid]) for kind in early for pid in early[kind] if pid in late.get(kind, {})]
     print(f"{'process':24}{'MB early':>10}{'MB late':>10}{'growth':>8}")
-    for kind, ratio in sorted(growth.items(), key=lambda item: -item[1]):
-        print(f"{kind:24}{early[kind]:>10.0f}{late[kind]:>10.0f}{ratio:>8.2f}")
+    for kind, before, after in sorted(pairs, key=lambda pair: -pair[2] / pair[1]):
+        print(f"{kind:24}{before:>10.1f}{after:>10.1f}{after / before:>8.2f}")
+    for kind in early:
+        print(f"all of {kind:17}{sum(early[kind].values()):>10.1f}{sum(late.get(kind, {}).values()):>10.1f}")
     print(f"first {args.part}: {first:.0f} s, last {args.part}: {last:.0f} s")
-    memory, throughput = max(growth.values()), first / last
+    memory, throughput = max(after / before for _, before, after in pairs), first / last
     print(
         json.dumps(
             {"documents": args.documents, "lost": lost, "memory": round(memory, 2), "throughput": round(throughput, 2)}
