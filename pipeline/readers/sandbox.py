@@ -15,7 +15,7 @@ from pipeline.readers.faults import Fault
 from pipeline.readers.limits import MEGABYTE, Limits
 from pipeline.readers.process import ReadingProcess
 
-VERSION = "1"
+VERSION = "2"
 _LIBRARIES = ("pypdfium2", "pillow", "lxml", "kreuzberg", "soundfile", "babycat", "soxr", "charset-normalizer")
 _Event = TypeVar("_Event")
 _BROKE = {Fault.CRASHED, Fault.OUT_OF_MEMORY}

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from pipeline.errors import BadDocument
 from pipeline.model import Attachment, DocumentInfo, Page, PageImage, ReadEvent, Sound
 from pipeline.ports import OcrEngine, SpeechEngine
+from pipeline.stages.cells import with_cells
 
 
 @dataclass(slots=True)
@@ -39,9 +40,9 @@ def read_document(
             case DocumentInfo():
                 document.info = event
             case Page():
-                document.pages.append(event)
+                document.pages.append(with_cells(event))
             case PageImage():
-                document.pages.append(replace(ocr().recognize(event), number=event.number))
+                document.pages.append(with_cells(replace(ocr().recognize(event), number=event.number)))
             case Sound():
                 page, language = speech().transcribe(event)
                 document.pages.append(page)

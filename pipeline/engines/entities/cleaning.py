@@ -43,7 +43,8 @@ _CURRENCY = re.compile(
     r"|cents?|pence|marks?|lire|USD|EUR|GBP|CHF|JPY|CNY|RMB|CAD|AUD)\b",
     re.IGNORECASE,
 )  # fmt: skip
-_LISTED = re.compile(r"\s+(?:and|&)\s+")
+_CELLS = re.compile(r"\s*\t\s*")
+_LISTED = re.compile(rf"\s+(?:and|&)\s+|{_CELLS.pattern}")
 _REFERENCE = re.compile(
     r"(?:sections?|articles?|chapters?|exhibits?|schedules?|annex|clauses?|paragraphs?)\b", re.IGNORECASE
 )
@@ -107,7 +108,8 @@ _TYPE_OF_FIRST = {word: kind for kind, words in _BY_FIRST for word in words}
 
 def clean(text: str, mention: Mention) -> Iterator[Mention]:
     """The name or names that a model's mention stands for; none if it is no name."""
-    if mention.type is _PERSON and (parts := list(_LISTED.finditer(text, mention.start, mention.end))):
+    between = _LISTED if mention.type is _PERSON else _CELLS
+    if parts := list(between.finditer(text, mention.start, mention.end)):
         edges = [mention.start, *(edge for part in parts for edge in part.span()), mention.end]
         for start, end in zip(edges[::2], edges[1::2], strict=True):
             yield from clean(text, mention._replace(start=start, end=end))

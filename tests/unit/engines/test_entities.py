@@ -75,6 +75,24 @@ def test_a_wrapped_name_is_one_name(finder: SpacyFinder) -> None:
     assert "Barack\nObama" in found
 
 
+def test_cells_of_a_table_are_names_of_their_own(finder: SpacyFinder) -> None:
+    rows = ["3\tOstra Vik\tNils Ekroth\tKlaipeda\t1,540", "9\tElsinia\tBram Oostveen\tAntwerp\t1,440"]
+    text = "Day\tShip\tMaster\tFrom\tTonnes\n" + "\n".join(rows) + "\n"
+    found = {text[m.start : m.end] for m in finder.find(text)}
+    assert {"Nils Ekroth", "Klaipeda", "Bram Oostveen", "Antwerp"} <= found
+    assert not any("\t" in name or "\n" in name for name in found)
+
+
+def test_what_the_model_draws_over_cells_is_taken_apart() -> None:
+    expected = [("Ann Orley", T.ORGANIZATION), ("Elmstead", T.ORGANIZATION)]
+    assert cleaned("Ann Orley\tElmstead", T.ORGANIZATION) == expected
+
+
+def test_a_cell_that_says_something_begins_with_no_name(finder: SpacyFinder) -> None:
+    text = "1\tKlaipeda\tShifted to Marsh Quay\n2\tHamburg\tSailed part laden\n3\tRiga\tRain stopped work\n"
+    assert {text[m.start : m.end] for m in finder.find(text)}.isdisjoint({"Shifted", "Sailed", "Rain"})
+
+
 def test_unknown_model() -> None:
     with pytest.raises(Misconfigured, match="no_such_model"):
         SpacyFinder("no_such_model", Path())

@@ -97,3 +97,26 @@ def test_a_place_behind_a_stray_word_is_the_place() -> None:
     found += [at(text, "Eve Moor", PERSON), at(text, "Moor", LOCATION, 1)]
     assert shown(text, merge(text, found))[0] == ("Elmstead", LOCATION)
     assert ("Eve Moor", PERSON) in shown(text, merge(text, found))
+
+
+def test_a_column_of_a_table_says_what_stands_in_it() -> None:
+    rows = [("Ann Orley", PERSON, "Elmstead"), ("Bo Reed", PERSON, "Marden"), ("Tollan Marsh", LOCATION, "Oxley")]
+    text = "Master\tFrom\n" + "".join(f"{name}\t{place}\n" for name, _, place in rows)
+    found = [mention for name, kind, place in rows for mention in (at(text, name, kind), at(text, place, LOCATION))]
+    merged = dict(shown(text, merge(text, found)))
+    assert merged["Tollan Marsh"] is PERSON
+    assert merged["Oxley"] is LOCATION
+
+
+def test_a_column_of_several_kinds_changes_none() -> None:
+    text = "Party\tDay\nAnn Orley\t3 May\nElmstead Ltd\t4 May\nBo Reed\t5 May\nMarden & Co\t6 May\n"
+    found = [at(text, "Ann Orley", PERSON), at(text, "Elmstead Ltd", ORGANIZATION)]
+    found += [at(text, "Bo Reed", PERSON), at(text, "Marden & Co", ORGANIZATION)]
+    assert shown(text, merge(text, found)) == [(text[m.start : m.end], m.type) for m in found]
+
+
+def test_another_table_has_columns_of_its_own() -> None:
+    text = "Ann Orley\t1\nBo Reed\t2\nCy Marl\t3\n\nElmstead\t4\nMarden\t5\n"
+    found = [at(text, name, PERSON) for name in ("Ann Orley", "Bo Reed", "Cy Marl")]
+    found += [at(text, name, LOCATION) for name in ("Elmstead", "Marden")]
+    assert shown(text, merge(text, found)) == [(text[m.start : m.end], m.type) for m in found]
