@@ -43,7 +43,9 @@ _CURRENCY = re.compile(
     r"|cents?|pence|marks?|lire|USD|EUR|GBP|CHF|JPY|CNY|RMB|CAD|AUD)\b",
     re.IGNORECASE,
 )  # fmt: skip
-_CELLS = re.compile(r"\s*\t\s*")
+_CELLS = re.compile(r"\s*\t\s*|\n(?=[^\n]*\t)")
+_ROW = 200
+"""Characters behind a mention in which a tab says that its last line is a row."""
 _LISTED = re.compile(rf"\s+(?:and|&)\s+|{_CELLS.pattern}")
 _REFERENCE = re.compile(
     r"(?:sections?|articles?|chapters?|exhibits?|schedules?|annex|clauses?|paragraphs?)\b", re.IGNORECASE
@@ -109,7 +111,8 @@ _TYPE_OF_FIRST = {word: kind for kind, words in _BY_FIRST for word in words}
 def clean(text: str, mention: Mention) -> Iterator[Mention]:
     """The name or names that a model's mention stands for; none if it is no name."""
     between = _LISTED if mention.type is _PERSON else _CELLS
-    if parts := list(between.finditer(text, mention.start, mention.end)):
+    seen = between.finditer(text, mention.start, mention.end + _ROW)
+    if parts := [part for part in seen if part.end() <= mention.end]:
         edges = [mention.start, *(edge for part in parts for edge in part.span()), mention.end]
         for start, end in zip(edges[::2], edges[1::2], strict=True):
             yield from clean(text, mention._replace(start=start, end=end))

@@ -156,8 +156,14 @@ def _gap(text: str, space: re.Match[str]) -> str:
     lines = space.group().count("\n")
     if lines > 1 or space["line"]:
         return "\n\n" if lines > 1 else "\n"
-    end = space.start()
-    row = "\t" in (text[text.rfind("\n", 0, end) + 1 : end] if lines else space.group())
-    if not row or text[end - 1 : end] in _STOPS:
+    start, end = space.span()
+    row = _is_row(text, start) or _is_row(text, end) if lines else "\t" in space.group()
+    if not row or text[start - 1 : start] in _STOPS:
         return " "
-    return ". " if lines or _PHRASE.match(text, space.end()) else ", "
+    return ". " if lines or _PHRASE.match(text, end) else ", "
+
+
+def _is_row(text: str, at: int) -> bool:
+    """Whether a tab stands in this line."""
+    end = text.find("\n", at)
+    return text.find("\t", text.rfind("\n", 0, at) + 1, end if end >= 0 else len(text)) >= 0

@@ -88,6 +88,11 @@ def test_what_the_model_draws_over_cells_is_taken_apart() -> None:
     assert cleaned("Ann Orley\tElmstead", T.ORGANIZATION) == expected
 
 
+def test_a_heading_is_not_drawn_into_the_row_below() -> None:
+    assert cleaned("May 2019\nDay", T.DATE, "May 2019\nDay\tTime\n") == [("May 2019", T.DATE)]
+    assert cleaned("Marsh\nQuay", T.LOCATION, "at Marsh\nQuay, and so on\n") == [("Marsh\nQuay", T.LOCATION)]
+
+
 def test_a_cell_that_says_something_begins_with_no_name(finder: SpacyFinder) -> None:
     text = "1\tKlaipeda\tShifted to Marsh Quay\n2\tHamburg\tSailed part laden\n3\tRiga\tRain stopped work\n"
     assert {text[m.start : m.end] for m in finder.find(text)}.isdisjoint({"Shifted", "Sailed", "Rain"})
