@@ -35,7 +35,10 @@ _CONFIDENCE = {
 _BLANK_LINE = re.compile(r"\n[ \t]*\n\s*")
 _SENTENCE_END = re.compile(r"[.!?]\s|\n")
 _SPACE = re.compile(r"(?P<line>\n)(?=[ \t]*[A-Z][\w-]*:)|\s+")
-_STOPS = ",;:.!?"
+_ITEM = r"\(?(?:\d{1,3}(?:\.\d{1,3})+\.?|(?:\d{1,3}|[a-zA-Z]|[ivxl]{1,5})[.)]|[•·▪■◦‣–—*-])"
+_ROW = re.compile(rf"[ \t]*(?=\S)(?!{_ITEM}\t[^\t\n]*$)[^\t\n]+\t", re.MULTILINE)
+"""A line of cells. A clause or an item of a list that begins with its number is none: it may go on in the next line."""
+_STOPS = ",;:.!?)•·▪■◦‣–—*-"
 _PHRASE = re.compile(r"[^\W\d_a-z][\w'’-]* (?!(?:of|and|de|da|di|du|del|der|den|von|van|la|le)\b)[a-z]")
 """How a cell begins that says something, and whose first word is written large anyway."""
 
@@ -164,6 +167,4 @@ def _gap(text: str, space: re.Match[str]) -> str:
 
 
 def _is_row(text: str, at: int) -> bool:
-    """Whether a tab stands in this line."""
-    end = text.find("\n", at)
-    return text.find("\t", text.rfind("\n", 0, at) + 1, end if end >= 0 else len(text)) >= 0
+    return _ROW.match(text, text.rfind("\n", 0, at) + 1) is not None

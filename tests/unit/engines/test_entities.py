@@ -88,6 +88,12 @@ def test_what_the_model_draws_over_cells_is_taken_apart() -> None:
     assert cleaned("Ann Orley\tElmstead", T.ORGANIZATION) == expected
 
 
+@pytest.mark.parametrize("begin", ["(a)\t", "12.\t", "4.2\t", "iv)\t", "•\t", "\t", " \t"])
+def test_a_clause_behind_its_number_goes_on_in_the_next_line(finder: SpacyFinder, begin: str) -> None:
+    text = f"{begin}The loan was made by the Northern Rock Building\nSociety on 4 May 2019 and paid to Ann Orley.\n"
+    assert "Northern Rock Building\nSociety" in {text[m.start : m.end] for m in finder.find(text)}
+
+
 def test_a_heading_is_not_drawn_into_the_row_below() -> None:
     assert cleaned("May 2019\nDay", T.DATE, "May 2019\nDay\tTime\n") == [("May 2019", T.DATE)]
     assert cleaned("Marsh\nQuay", T.LOCATION, "at Marsh\nQuay, and so on\n") == [("Marsh\nQuay", T.LOCATION)]
