@@ -11,7 +11,7 @@ TITLES = _words(
     secretary undersecretary ambassador amb minister chancellor commissioner
     gen general lt lieutenant col colonel maj capt captain cmdr commander sgt sergeant cpl corporal pvt adm admiral brig
     rev reverend fr judge justice hon honorable honourable officer detective inspector attorney
-    speaker administrator
+    speaker administrator cllr councillor councilor councilman councilwoman alderman
     vice deputy assistant former prime foreign late"""
 )
 """Taken off the front of a person's name."""

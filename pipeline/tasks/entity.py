@@ -13,7 +13,7 @@ from pipeline.status import Step
 from pipeline.tasks.stage_task import stage_task
 from pipeline.wiring import services
 
-RESOLUTION = "3"  # raise it when the same mentions would give other entities
+RESOLUTION = "4"  # raise it when the same mentions would give other entities
 ROUNDS = 20  # how often names may arrive while a document's names are compared
 
 

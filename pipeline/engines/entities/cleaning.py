@@ -19,7 +19,8 @@ _LEADING = re.compile(
     re.IGNORECASE,
 )
 _TRAILING = re.compile(
-    r"(?:\s+(?:and|or|of|the|an?|in|No\.?|Sent|Subject|To|From|Cc|Title|Address|Attention|Fax|Tel|SIGNED)|['’]s?|[^\w)%]+|[\s]+)+\Z"
+    r"(?:\s+(?:and|or|of|the|an?|in|No\.?|Registered|Sent|Subject|To|From|Cc|Title|Address|Attention|Fax|Tel|SIGNED)|['’]s?"
+    r"|[^\w)%]+|[\s]+)+\Z"
 )
 _ABBREVIATION = re.compile(
     r"(?:\b(?:Inc|Ltd|Co|Corp|Jr|Sr|Bros|St|Dr|S\.A|U\.S|U\.K|D\.C|L\.P|N\.V|B\.V)|\b(?:[A-Z]\.\s?)+[A-Z])\Z"

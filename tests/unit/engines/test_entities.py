@@ -27,6 +27,7 @@ def cleaned(marked: str, kind: T, text: str = "") -> list[tuple[str, T]]:
     ("marked", "kind", "expected"),
     [
         ("the Harbour Board's", T.ORGANIZATION, ("Harbour Board", T.ORGANIZATION)),
+        ("Orley & Reed Ltd. Registered", T.ORGANIZATION, ("Orley & Reed Ltd.", T.ORGANIZATION)),
         ("“Ann Orley,", T.PERSON, ("Ann Orley", T.PERSON)),
         ("Rowan Inc.", T.ORGANIZATION, ("Rowan Inc.", T.ORGANIZATION)),
         ("anti-Orley", T.GROUP, ("Orley", T.GROUP)),
