@@ -20,8 +20,8 @@ from overhead import run, wait
 SAMPLES = Path(__file__).parents[1] / "samples" / "ravensport"
 
 
-def by_process(home: Path, kind: str = "pss") -> dict[str, dict[int, float]]:
-    """Megabytes of each recorded process and of its children, by pid; kind: a field of psutil's ``memory_full_info``."""
+def by_process(home: Path, field: str = "pss") -> dict[str, dict[int, float]]:
+    """Megabytes of each recorded process and of its children, by pid; field: of psutil's ``memory_full_info``."""
     state = json.loads((home / "state.json").read_text())
     pids = {name: server["process"]["pid"] for name, server in state["servers"].items() if server["process"]}
     pids |= {name: worker["pid"] for name, worker in state["workers"].items()}
@@ -34,7 +34,7 @@ def by_process(home: Path, kind: str = "pss") -> dict[str, dict[int, float]]:
         held[name] = {}
         for process in processes:
             with suppress(psutil.NoSuchProcess):  # a child may end while it is looked at
-                held[name][process.pid] = getattr(process.memory_full_info(), kind) / 2**20
+                held[name][process.pid] = getattr(process.memory_full_info(), field) / 2**20
     return held
 
 

@@ -26,6 +26,8 @@ from overhead import COMMAND, run, write_documents
 from pipeline.endpoints import located
 from pipeline.settings import load_settings
 
+Held = dict[str, dict[int, float]]  # MB of each process, by what it is and its pid
+
 PROJECT = "soak"
 MOST_MEMORY, LEAST_THROUGHPUT = 1.2, 0.9
 STATES = (
@@ -33,9 +35,6 @@ STATES = (
     " from documents"
 )
 TIMES = "select extract(epoch from finished_at)::float from documents where finished_at is not null order by 1"
-
-
-Held = dict[str, dict[int, float]]
 
 
 def soak(home: Path, documents: int, part: int) -> tuple[Held, Held, list[float], int]:

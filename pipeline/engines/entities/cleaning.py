@@ -45,8 +45,8 @@ _CURRENCY = re.compile(
     re.IGNORECASE,
 )  # fmt: skip
 _CELLS = re.compile(r"\s*\t\s*|\n(?=[^\n]*\t)")
-_ROW = 200
-"""Characters behind a mention in which a tab says that its last line is a row."""
+_LOOK_AHEAD = 200
+"""Characters behind a mention in which a tab says that its last line is a row of a table."""
 _LISTED = re.compile(rf"\s+(?:and|&)\s+|{_CELLS.pattern}")
 _REFERENCE = re.compile(
     r"(?:sections?|articles?|chapters?|exhibits?|schedules?|annex|clauses?|paragraphs?)\b", re.IGNORECASE
@@ -112,7 +112,7 @@ _TYPE_OF_FIRST = {word: kind for kind, words in _BY_FIRST for word in words}
 def clean(text: str, mention: Mention) -> Iterator[Mention]:
     """The name or names that a model's mention stands for; none if it is no name."""
     between = _LISTED if mention.type is _PERSON else _CELLS
-    seen = between.finditer(text, mention.start, mention.end + _ROW)
+    seen = between.finditer(text, mention.start, mention.end + _LOOK_AHEAD)
     if parts := [part for part in seen if part.end() <= mention.end]:
         edges = [mention.start, *(edge for part in parts for edge in part.span()), mention.end]
         for start, end in zip(edges[::2], edges[1::2], strict=True):

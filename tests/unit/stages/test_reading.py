@@ -3,7 +3,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from pipeline.errors import BadDocument
-from pipeline.model import Attachment, DocumentInfo, Engine, Page, PageImage, ReadEvent, Sound, Source
+from pipeline.model import Attachment, Box, DocumentInfo, Engine, Page, PageImage, ReadEvent, Sound, Source, Word
 from pipeline.stages.reading import ReadDocument, read_document
 
 IMAGE = PageImage(2, 1, 1, 1, b"\0")
@@ -35,6 +35,18 @@ def test_text_needs_no_engine() -> None:
     info, page = DocumentInfo("text/plain", {"title": "t"}), Page(1, "x")
     document = read_document([info, page], never, never, never)  # type: ignore[arg-type]  # none of them may be called
     assert (document.info, document.pages) == (info, [page])
+
+
+def test_cells_are_told_apart_on_typed_pages_and_on_images() -> None:
+    words = Word(0, 4, Box(0.1, 0.1, 0.2, 0.12)), Word(5, 9, Box(0.4, 0.1, 0.5, 0.12))
+    row = Page(1, "Riga Wood", words=words, width=600, height=800)
+
+    class Rows(Ocr):
+        def recognize(self, image: PageImage) -> Page:
+            return row
+
+    document = read_document(iter([DocumentInfo("application/pdf"), row, IMAGE]), Rows, Speech, lambda _: None)
+    assert [page.text for page in document.pages] == ["Riga\tWood", "Riga\tWood"]
 
 
 def test_images_are_recognized_and_keep_their_numbers() -> None:
