@@ -1,4 +1,5 @@
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -43,9 +44,10 @@ def test_cells_are_told_apart_on_typed_pages_and_on_images() -> None:
 
     class Rows(Ocr):
         def recognize(self, image: PageImage) -> Page:
-            return row
+            return replace(row, number=image.number)
 
-    document = read_document(iter([DocumentInfo("application/pdf"), row, IMAGE]), Rows, Speech, lambda _: None)
+    events: list[ReadEvent] = [DocumentInfo("application/pdf"), row, IMAGE]
+    document = read_document(events, Rows, Speech, lambda _: None)
     assert [page.text for page in document.pages] == ["Riga\tWood", "Riga\tWood"]
 
 
